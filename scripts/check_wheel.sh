@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Builds the wheel and uses it as a newcomer would: a fresh environment, an empty folder, no data.
+# PYTHON names an interpreter that has the packages `build` and `hatchling`.
+set -euo pipefail
+
+python=${PYTHON:-python3}
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+# Neither the checkout nor anybody's data may help out.
+unset PYTHONPATH SELFLIFT_DATA
+
+say() { printf '%s\n' "-- $*"; }
+fail() { printf '%s\n' "check_wheel: $*" >&2; exit 1; }
+
+say "build"
+"$python" -m build --wheel --no-isolation --outdir "$temporary/dist" "$root" >"$temporary/build.log" 2>&1 \
+  || { cat "$temporary/build.log" >&2; fail "the wheel does not build"; }
+wheel=$(echo "$temporary"/dist/selflift-*.whl)
+
+say "content of $(basename "$wheel")"
+"$python" - "$wheel" "$root" <<'PY'
+import sys
+import zipfile
+from pathlib import Path
+
+wheel, root = sys.argv[1], Path(sys.argv[2])
+names = set(zipfile.ZipFile(wheel).namelist())
+configs = {f"selflift/{p.relative_to(root).as_posix()}" for p in root.glob("configs/**/*.yaml")}
+modules = {p.relative_to(root / "src").as_posix() for p in root.glob("src/selflift/**/*.py")}
+if not {"selflift/configs/train.yaml", "selflift/configs/eval.yaml"} <= configs:
+    sys.exit("check_wheel: expected configs/train.yaml and configs/eval.yaml in the checkout")
+if missing := sorted((configs | modules) - names):
+    sys.exit(f"check_wheel: the wheel lacks {', '.join(missing)}")
+foreign = sorted(n for n in names if n.split("/")[0] != "selflift" and ".dist-info/" not in n)
+foreign += sorted(n for n in names if "tests" in n.split("/") or n.endswith((".npz", ".h5", ".pt")))
+if foreign:
+    sys.exit(f"check_wheel: these do not belong into the wheel: {', '.join(foreign)}")
+if not any(n.endswith("/LICENSE") for n in names):
+    sys.exit("check_wheel: the wheel lacks the LICENSE")
+PY
+
+say "install into a fresh environment"
+"$python" -m venv "$temporary/venv"
+venv=$temporary/venv/bin/python
+# The pins are of Python 3.11; elsewhere the lower bounds in pyproject.toml rule.
+pins=()
+if "$venv" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+  pins=(-c "$root/constraints.txt")
+fi
+"$venv" -m pip install --quiet --disable-pip-version-check ${pins[@]+"${pins[@]}"} "$wheel"
+
+mkdir "$temporary/empty"
+cd "$temporary/empty"
+
+say "compose a config"
+"$venv" -m selflift.train experiment=h36m --cfg job >"$temporary/config.yaml"
+grep -q '^data:' "$temporary/config.yaml" || fail "--cfg job printed no 'data:'"
+
+say "missing data: one line and exit status 2"
+status=0
+"$venv" -m selflift.train experiment=h36m >"$temporary/out" 2>"$temporary/err" || status=$?
+cat "$temporary/err"
+[ "$status" -eq 2 ] || fail "expected exit status 2, got $status"
+[ "$(grep -c '' "$temporary/err")" -eq 1 ] || fail "expected one line on standard error"
+grep -qE 'h36m_(train|val|test)\.h5' "$temporary/err" || fail "the line does not name the missing file"
+! grep -q Traceback "$temporary/out" "$temporary/err" || fail "a traceback was printed"
+
+say "train a little"
+"$venv" -m selflift.train experiment=smoke output_dir=run
+
+say "evaluate"
+"$venv" -m selflift.eval checkpoint=run
+
+say "lift from Python"
+"$venv" - <<'PY'
+import sys
+from pathlib import Path
+
+import torch
+
+import selflift
+from selflift.models import Lifter
+
+assert Path(selflift.__file__).is_relative_to(sys.prefix), selflift.__file__
+lifter = Lifter.from_checkpoint("run/checkpoints/best.pt")
+with torch.no_grad():
+    X = lifter.lift(0.1 * torch.randn(17, 2))
+assert X.shape == (17, 3) and X.isfinite().all(), X
+PY
+
+say "the wheel works"

@@ -1,0 +1,304 @@
+"""The typed schema of a training run: types and defaults live here, numbers in ``configs/``.
+
+Plain dataclasses; the command line merges the YAML onto them, so that a misspelt key or a wrong
+type fails at once. Marked in the comments: where the paper's value is not known for certain.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class SyntheticConfig:
+    """How much synthetic data there is.
+
+    Attributes:
+        seed: The same seed gives the same data, bit for bit.
+        train_subjects: Number of people in the training split; no split shares a person.
+        val_subjects: The same for the validation split.
+        test_subjects: The same for the test split.
+        clips_per_subject: Clips of each person; the actions take turns.
+        frames_per_clip: Length of every clip.
+        fps: Frames per second.
+    """
+
+    seed: int = 0
+    train_subjects: int = 27
+    val_subjects: int = 2
+    test_subjects: int = 4
+    clips_per_subject: int = 20
+    frames_per_clip: int = 75
+    fps: float = 25.0
+
+
+@dataclass
+class RigConfig:
+    """How clips are filmed. Defaults resemble Human3.6M's hall.
+
+    Attributes:
+        cameras: Number of cameras, evenly spaced around the clip's mean root.
+        azimuth_jitter_deg: Each camera's azimuth is off its even place by U[-jitter, jitter].
+        distance_min_m: Cameras stand U[min, max] away from the mean root.
+        distance_max_m: See above.
+        pitch_mean_deg: Cameras look down by N(mean, std).
+        pitch_std_deg: See above.
+        f_px: Focal length in pixels.
+        size_px: Width and height of the square image.
+        min_depth_m: Frames in which a joint comes nearer to a camera than this are dropped there.
+    """
+
+    cameras: int = 4
+    azimuth_jitter_deg: float = 15.0
+    distance_min_m: float = 4.5
+    distance_max_m: float = 6.5
+    pitch_mean_deg: float = 12.0
+    pitch_std_deg: float = 3.0
+    f_px: float = 1145.0
+    size_px: int = 1000
+    min_depth_m: float = 0.5
+
+
+@dataclass
+class DataConfig:
+    """Where the 2D poses come from.
+
+    Attributes:
+        source: ``"synthetic"``, ``"cmu"`` or ``"files"`` (pose sets, ``{name}_{split}.h5``).
+        root: Folder of the data (``cmu``, ``files``).
+        name: File name stem (``files``).
+        mirror: Whether training also shows every pose with left and right exchanged.
+        synthetic: The procedural human.
+        rig: The virtual cameras (``synthetic``, ``cmu``).
+    """
+
+    source: str = "synthetic"
+    root: str = "data"
+    name: str = "poses"
+    mirror: bool = True
+    synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
+    rig: RigConfig = field(default_factory=RigConfig)
+
+
+@dataclass
+class NormaliseConfig:
+    """From pixels to the lifter's input; see :mod:`selflift.geometry.normalise`."""
+
+    centre: str = "rotate"
+    scale: str = "set"
+
+
+@dataclass
+class LifterConfig:
+    """Architecture of the lifter; see :class:`selflift.models.Lifter`."""
+
+    width: int = 1024
+    num_blocks: int = 4
+    norm: str = "batch"
+    dropout: float = 0.0
+    depth: float = 10.0
+    min_depth: float = 1.0
+    fix_root: bool = True
+    max_elevation_deg: float = 45.0
+
+
+@dataclass
+class DiscriminatorConfig:
+    """Architecture of the discriminator; see :class:`selflift.models.PoseDiscriminator`."""
+
+    width: int = 1024
+    num_blocks: int = 3
+    norm: str = "none"
+    dropout: float = 0.0
+
+
+@dataclass
+class ModelConfig:
+    """The networks of a run."""
+
+    lifter: LifterConfig = field(default_factory=LifterConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+
+
+@dataclass
+class ViewConfig:
+    """How random views are drawn; see :class:`selflift.views.ViewSampler`."""
+
+    kind: str = "learned"
+    azimuth_range_deg: float = 180.0
+    elevation_range_deg: float = 20.0
+    elevation_mean_deg: float = 12.0
+    elevation_std_deg: float = 5.0
+
+
+@dataclass
+class SignConfig:
+    """How the depth sign is settled by anatomy.
+
+    Attributes:
+        check: Whether to look at the knees at all.
+        first_step: First look, when depth has begun to form.
+        every: Steps between looks.
+        margin: The lifter is turned over when the knee score falls below ``-margin``.
+    """
+
+    check: bool = True
+    first_step: int = 100
+    every: int = 100
+    margin: float = 0.0
+
+
+@dataclass
+class LossConfig:
+    """Weights and kinds of the terms; see :mod:`selflift.losses`.
+
+    Attributes:
+        w_2d: Weight of ``L_2D``.
+        w_3d: Weight of ``L_3D``.
+        w_bone: Weight of the variation of bone lengths over a batch (not in the paper); 0 leaves
+            it out.
+        w_adv: Weight of the adversarial term; 0 trains without a discriminator.
+        game: ``"cross_entropy"``, ``"least_squares"`` or ``"wasserstein"``.
+        r1: Weight of the R1 gradient penalty on real poses.
+        gradient_penalty: Weight of the Wasserstein gradient penalty.
+        discriminator_size: ``"unit"`` or ``"kept"``; see ``cycle.as_seen_by_discriminator``.
+    """
+
+    w_2d: float = 10.0
+    w_3d: float = 1.0
+    w_bone: float = 0.0
+    w_adv: float = 1.0
+    game: str = "least_squares"
+    r1: float = 0.0
+    gradient_penalty: float = 0.0
+    discriminator_size: str = "unit"
+
+
+@dataclass
+class OptimConfig:
+    """Adam, its schedule and the ratio of the two players.
+
+    Attributes:
+        lr: Learning rate of the lifter at the start.
+        lr_discriminator: Learning rate of the discriminator at the start.
+        beta1: Adam's first-moment decay.
+        beta2: Adam's second-moment decay.
+        schedule: ``"constant"``, ``"exponential"`` (times ``decay`` every ``decay_every`` steps)
+            or ``"cosine"`` (to zero at the last step).
+        decay: See ``schedule``.
+        decay_every: See ``schedule``.
+        warmup: Steps over which the learning rate rises linearly from zero.
+        discriminator_every: The discriminator is updated at every so many-th lifter step.
+        ema: Decay of the running average of the lifter's weights that is used for inference; 0
+            uses the weights as they are.
+    """
+
+    lr: float = 2e-4
+    lr_discriminator: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.9
+    schedule: str = "cosine"
+    decay: float = 0.9
+    decay_every: int = 300
+    warmup: int = 0
+    discriminator_every: int = 3
+    ema: float = 0.999
+
+
+@dataclass
+class TrainerConfig:
+    """Length and rhythm of a run.
+
+    Attributes:
+        steps: Lifter updates.
+        batch_size: Poses per update.
+        log_every: Steps between TensorBoard scalars.
+        validate_every: Steps between validations, each of which saves checkpoints.
+        validation_poses: At most so many validation poses are used, drawn once by the seed.
+        threads: CPU threads; 0 leaves the choice to PyTorch.
+        progress: Whether to draw a progress bar.
+    """
+
+    steps: int = 4000
+    batch_size: int = 1024
+    log_every: int = 20
+    validate_every: int = 250
+    validation_poses: int = 8192
+    threads: int = 0
+    progress: bool = True
+
+
+@dataclass
+class TrainConfig:
+    """Everything that defines a run."""
+
+    seed: int = 0
+    output_dir: str = "outputs/run"
+    resume: str | None = None
+    device: str = "auto"
+    data: DataConfig = field(default_factory=DataConfig)
+    normalise: NormaliseConfig = field(default_factory=NormaliseConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    view: ViewConfig = field(default_factory=ViewConfig)
+    sign: SignConfig = field(default_factory=SignConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+
+@dataclass
+class EvalDataConfig:
+    """The data of an evaluation; ``None`` takes what the checkpoint was trained on.
+
+    Attributes:
+        source: See :class:`DataConfig`.
+        root: See :class:`DataConfig`.
+        name: See :class:`DataConfig`.
+    """
+
+    source: str | None = None
+    root: str | None = None
+    name: str | None = None
+
+
+@dataclass
+class EvalConfig:
+    """Everything that defines an evaluation.
+
+    Attributes:
+        checkpoint: A checkpoint file or a run folder (its ``best`` checkpoint).
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        output_dir: Where ``metrics.json`` and the picture go; default ``eval_{split}`` in the run
+            folder.
+        batch_size: Poses lifted at once.
+        skeleton_height_mm: Assumed length of the chain of bones from ankles to head, the one
+            number that gives MPJPE its millimetres.
+        data: Which data, if not the checkpoint's own source.
+    """
+
+    checkpoint: str = "???"
+    split: str = "test"
+    device: str = "auto"
+    output_dir: str | None = None
+    batch_size: int = 8192
+    skeleton_height_mm: float = 1600.0
+    data: EvalDataConfig = field(default_factory=EvalDataConfig)
+
+
+def to_yaml(config: Any) -> str:
+    """A config dataclass as YAML text; read back by the command line on resuming."""
+    return "\n".join(_yaml_lines(asdict(config), 0)) + "\n"
+
+
+def _yaml_lines(values: dict[str, Any], depth: int) -> list[str]:
+    lines = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            lines += ["  " * depth + f"{key}:", *_yaml_lines(value, depth + 1)]
+        else:
+            # JSON scalars are YAML scalars; quoting keeps strings strings.
+            lines.append("  " * depth + f"{key}: {json.dumps(value)}")
+    return lines

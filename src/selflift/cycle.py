@@ -1,0 +1,112 @@
+r"""The method's figure: lift, turn, project, lift again, turn back, project.
+
+    x --G--> X --R--> Y --project--> y --G--> Y_hat --R^-1--> X_hat --project--> x_hat
+
+``Y = R (X - X_root) + (0, 0, c)`` and ``X_hat = R^-1 (Y_hat - (0, 0, c)) + X_root``. A lifter that
+is right closes the loop in 3D (``Y = Y_hat``) and in 2D (``x = x_hat``), and ``y`` looks like a
+real pose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from selflift.geometry.camera import project
+from selflift.geometry.normalise import pose_size
+from selflift.geometry.rotation import turn_about_root, turn_back
+from selflift.models.blocks import frozen_statistics
+from selflift.models.lifter import Lifter
+from selflift.views import ViewSampler
+
+MIN_SIZE = 1e-6
+
+
+@dataclass(frozen=True)
+class CycleOutput:
+    """Everything the cycle computes, under the paper's names.
+
+    Attributes:
+        x: Input 2D poses, ``(B, J, 2)``.
+        X: Lifted 3D, ``(B, J, 3)``.
+        elevation_rad: Predicted elevation, ``(B,)``, or ``None``.
+        R: Random view, ``(B, 3, 3)``.
+        Y: Turned 3D, root at ``(0, 0, c)``.
+        y: Its projection.
+        Y_hat: ``y`` lifted again.
+        X_hat: ``Y_hat`` turned back.
+        x_hat: Its projection.
+    """
+
+    x: Tensor
+    X: Tensor
+    elevation_rad: Tensor | None
+    R: Tensor
+    Y: Tensor
+    y: Tensor
+    Y_hat: Tensor
+    X_hat: Tensor
+    x_hat: Tensor
+
+
+def run_cycle(
+    lifter: Lifter,
+    x: Float[Tensor, "batch J 2"],
+    views: ViewSampler,
+    generator: torch.Generator,
+) -> CycleOutput:
+    """One turn of the cycle.
+
+    Args:
+        lifter: ``G``.
+        x: Normalised, root-centred 2D poses.
+        views: How random views are drawn.
+        generator: Source of randomness, on the device of ``x``.
+    """
+    root, c = lifter.skeleton.root, lifter.depth
+    lifted = lifter.lift_with_elevation(x)
+    X = lifted.X
+    R = views.sample(x, lifted.elevation_rad, generator)
+    Y = turn_about_root(X, R, root, c)
+    y = project(keep_in_front(Y, lifter.min_depth))
+    with frozen_statistics(lifter):
+        Y_hat = lifter.lift(y)
+    X_hat = turn_back(Y_hat, R, X[..., root, :], c)
+    x_hat = project(keep_in_front(X_hat, lifter.min_depth))
+    return CycleOutput(x, X, lifted.elevation_rad, R, Y, y, Y_hat, X_hat, x_hat)
+
+
+def keep_in_front(X: Float[Tensor, "*batch J 3"], min_depth: float) -> Float[Tensor, "*batch J 3"]:
+    """Bring joints that a turn took behind the camera to the nearest depth allowed.
+
+    The lifter's own ``max(1, c + d)`` bounds depths before the turn; after it a far joint may lie
+    behind the camera, where its projection would be meaningless and its gradient explode.
+    """
+    return torch.cat([X[..., :2], X[..., 2:].clamp_min(min_depth)], dim=-1)
+
+
+def as_seen_by_discriminator(
+    x: Float[Tensor, "*batch J 2"], depth: float, size: str
+) -> Float[Tensor, "*batch J 2"]:
+    """What real and generated poses alike go through before a discriminator sees them.
+
+    Real poses that are normalised one way and fakes that are not differ by that alone, and ``D``
+    learns it instead of anatomy.
+
+    Args:
+        x: Root-centred poses.
+        depth: ``c``.
+        size: ``"unit"``: every pose is scaled to :func:`~selflift.geometry.normalise.pose_size` 1;
+            ``"kept"``: only the constant ``c`` brings them to the order of 1.
+
+    Raises:
+        ValueError: If ``size`` is unknown.
+    """
+    if size == "kept":
+        return x * depth
+    if size != "unit":
+        raise ValueError(f"loss.discriminator_size: expected 'unit' or 'kept', got '{size}'")
+    return x / pose_size(x).clamp_min(MIN_SIZE)[..., None, None]

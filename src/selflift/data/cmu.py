@@ -1,0 +1,114 @@
+"""The ``cmu17`` arrays: CMU motion capture in the Human3.6M 17-joint layout.
+
+A folder holds ``cmu17_{train,val,test}.npz``, each with the arrays ``positions`` (N, 17, 3)
+float32 (world metres, z up), ``subject``, ``action``, ``clip`` (text), ``fps`` and ``frame``.
+The frames are thinned; ``frame`` is each one's index in the 50 Hz recording. No camera is
+included: the virtual rig films them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from selflift.data.rig import Clip
+from selflift.skeleton import H36M_17
+
+SPLITS = ("train", "val", "test")
+KEYS = ("positions", "subject", "action", "clip", "fps", "frame")
+
+
+def read_clips(root: str | Path, split: str) -> list[Clip]:
+    """The clips of one split.
+
+    Args:
+        root: The folder that holds the files; only the wanted split's must be there.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+
+    Returns:
+        Clips in order of their first frame in the file.
+
+    Raises:
+        ValueError: If the split is unknown or its file missing, damaged, empty or of another
+            layout.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got '{split}'")
+    path = Path(root) / f"cmu17_{split}.npz"
+    arrays = _read_arrays(path)
+    positions = arrays["positions"]
+    joints = H36M_17.num_joints
+    if positions.ndim != 3 or positions.shape[1:] != (joints, 3):
+        raise ValueError(
+            f"cmu17 '{path}': expected positions of shape (N, {joints}, 3), got "
+            f"{positions.shape}; convert them to the Human3.6M 17-joint layout"
+        )
+    if len(positions) == 0:
+        raise ValueError(f"cmu17 '{path}': expected at least one frame, got an empty split")
+    for key in KEYS[1:]:
+        # A recording rate may be given once for all.
+        if arrays[key].shape != (len(positions),) and (key, arrays[key].shape) != ("fps", ()):
+            raise ValueError(
+                f"cmu17 '{path}': expected {key} of shape ({len(positions)},), got "
+                f"{arrays[key].shape}; every frame needs one"
+            )
+    bad = ~np.isfinite(positions).all((1, 2))
+    if bad.any():
+        raise ValueError(
+            f"cmu17 '{path}': expected finite positions, got NaN or Inf in {int(bad.sum())} "
+            f"frames (first: {int(np.argmax(bad))}); drop these frames"
+        )
+    return _group(arrays)
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise ValueError(
+            f"cmu17 '{path}': no such file; set data.root (or the environment variable "
+            "SELFLIFT_DATA) to the folder that holds cmu17_{train,val,test}.npz"
+        )
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            names = list(file.files)
+            arrays = {key: file[key] for key in KEYS if key in names}
+    except Exception as error:  # numpy and zipfile raise many kinds, depending on the damage
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"cmu17 '{path}': expected an npz archive of plain arrays, got a file that is damaged, "
+            f"cut short or can't be read safely ({reason}); get it again"
+        ) from error
+    missing = [key for key in KEYS if key not in names]
+    if missing:
+        raise ValueError(
+            f"cmu17 '{path}': expected the arrays {', '.join(KEYS)}, got {', '.join(names)}; "
+            f"missing: {', '.join(missing)}"
+        )
+    for key in ("positions", "fps", "frame"):
+        if arrays[key].dtype.kind not in "fiu":
+            raise ValueError(
+                f"cmu17 '{path}': expected {key} of numbers, got {arrays[key].dtype}; "
+                "write it again"
+            )
+    return arrays
+
+
+def _group(arrays: dict[str, np.ndarray]) -> list[Clip]:
+    n = len(arrays["positions"])
+    fps = np.broadcast_to(arrays["fps"], (n,))
+    names, first, member = np.unique(arrays["clip"], return_index=True, return_inverse=True)
+    clips = []
+    for which in np.argsort(first, kind="stable"):
+        rows = np.flatnonzero(member == which)
+        lead = rows[0]
+        clips.append(
+            Clip(
+                positions=arrays["positions"][rows].astype(np.float32),
+                subject=str(arrays["subject"][lead]),
+                action=str(arrays["action"][lead]),
+                name=str(names[which]),
+                fps=float(fps[lead]),
+                frame=arrays["frame"][rows].astype(np.int64),
+            )
+        )
+    return clips

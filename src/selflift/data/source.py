@@ -1,0 +1,44 @@
+"""One door to all data sources: a config and a split in, a pose set out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selflift.config import DataConfig
+from selflift.data import cmu, synthetic
+from selflift.data.poses import PoseSet
+from selflift.data.rig import film
+from selflift.skeleton import H36M_17
+
+SOURCES = ("synthetic", "cmu", "files")
+
+
+def load_split(data: DataConfig, split: str) -> PoseSet:
+    """Load one split of the configured source.
+
+    Args:
+        data: The source and its parameters.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+
+    Raises:
+        ValueError: If the source is unknown or its data are missing, damaged or empty.
+    """
+    if data.source == "synthetic":
+        return film(synthetic.generate(split, data.synthetic), data.rig, H36M_17)
+    if data.source == "cmu":
+        return film(cmu.read_clips(data.root, split), data.rig, H36M_17)
+    if data.source != "files":
+        raise ValueError(
+            f"data.source: expected one of {', '.join(SOURCES)}, got '{data.source}'"
+        )
+    path = Path(data.root) / f"{data.name}_{split}.h5"
+    if not path.is_file():
+        raise ValueError(
+            f"data '{path}': no such file; expected a pose set (HDF5): build one from your arrays "
+            "with selflift.data.PoseSet(...).save(path), see data/README.md, and set data.root "
+            "(or the environment variable SELFLIFT_DATA) to its folder"
+        )
+    poses = PoseSet.load(path)
+    if len(poses) == 0:
+        raise ValueError(f"data '{path}': expected at least one pose, got an empty split")
+    return poses

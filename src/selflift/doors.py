@@ -1,0 +1,129 @@
+"""The command-line doors: Hydra outside, plain dataclasses inside.
+
+YAML holds the numbers, dataclasses hold the types; here one is merged onto the other, so that a
+misspelt key or a wrong type fails at once. Every error that a user can mend is one line on standard
+error and exit status 2.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+Schema = TypeVar("Schema")
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+def config_folder() -> Path:
+    """The folder of YAML files: the wheel's own, else the checkout's.
+
+    Raises:
+        ValueError: If neither is there.
+    """
+    here = Path(__file__).resolve().parent
+    candidates = (here / "configs", here.parents[1] / "configs")
+    for folder in candidates:
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise ValueError(
+        f"configs: expected train.yaml in '{candidates[0]}' (installed) or '{candidates[1]}' "
+        "(checkout), got neither; reinstall selflift"
+    )
+
+
+def to_schema(config: DictConfig, schema: type[Schema]) -> Schema:
+    """Merge a composed config onto its dataclass.
+
+    Raises:
+        ValueError: If a key is unknown, a type is wrong or a required value is missing.
+    """
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(schema), config)
+        missing = sorted(OmegaConf.missing_keys(merged))
+        if missing:
+            raise ValueError(
+                f"config: expected a value for {', '.join(missing)}, got none; give it on the "
+                f"command line, e.g. {missing[0]}=VALUE"
+            )
+        plain = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        key = f" (key '{error.full_key}')" if error.full_key else ""
+        raise ValueError(f"config: {str(error).splitlines()[0]}{key}") from error
+    assert isinstance(plain, schema)
+    return plain
+
+
+def load_yaml(path: Path, schema: type[Schema]) -> Schema:
+    """Read a run's ``config.yaml`` back.
+
+    Raises:
+        ValueError: If the file is missing or not such a config.
+    """
+    if not path.is_file():
+        raise ValueError(f"config '{path}': no such file; expected a run folder's config.yaml")
+    try:
+        loaded = OmegaConf.load(path)
+    except Exception as error:  # the YAML parser raises many kinds; all mean a damaged file
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"config '{path}': expected YAML, got a damaged file ({reason})") from error
+    if not isinstance(loaded, DictConfig):
+        raise ValueError(f"config '{path}': expected a mapping, got {type(loaded).__name__}")
+    return to_schema(loaded, schema)
+
+
+def task_overrides() -> list[str]:
+    """What the user gave on the command line for this job, ``key=value`` each."""
+    return list(HydraConfig.get().overrides.task)
+
+
+def run(config_name: str, schema: type[Schema], function: Callable[[Schema], Any]) -> None:
+    """Run a function as a command: compose, check, call; exit 2 with one line on bad input.
+
+    Args:
+        config_name: Name of the primary YAML file.
+        schema: The dataclass it is merged onto.
+        function: What to run.
+    """
+
+    def task(config: DictConfig) -> Any:
+        # Caught here as well: Hydra would print a line of its own about an error in the job.
+        with _one_line_errors():
+            plain = to_schema(config, schema)
+            if HydraConfig.get().mode == RunMode.MULTIRUN and not any(
+                override.startswith("output_dir=") for override in task_overrides()
+            ):
+                plain.output_dir = HydraConfig.get().runtime.output_dir  # type: ignore[attr-defined]
+            return function(plain)
+
+    # Without it Hydra prints its own, longer messages and exits with 1.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    with _one_line_errors():
+        folder = str(config_folder())
+        hydra.main(version_base="1.3", config_path=folder, config_name=config_name)(task)()
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except (ValueError, OSError, HydraException, OmegaConfBaseException) as error:
+        if os.environ.get("SELFLIFT_TRACEBACK"):
+            raise
+        line = "; ".join(part.strip() for part in str(error).splitlines() if part.strip())
+        print(f"selflift: error: {line}", file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)

@@ -1,0 +1,5 @@
+"""``python -m selflift.eval``."""
+
+from selflift.eval.cli import main
+
+main()

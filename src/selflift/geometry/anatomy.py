@@ -1,0 +1,61 @@
+r"""Which way a body faces, and whether its knees bend the right way.
+
+Seen by a distant camera a body and its mirror image in depth project to the same points. Anatomy
+tells them apart: knees bend *forward* of the line from hip to ankle. The forward direction comes
+from left and right (hips) and up (hips to head); under a mirroring it turns into the opposite of
+the mirrored one, so the score below changes its sign exactly.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from selflift.skeleton import Skeleton
+
+
+def forward_direction(
+    X: Float[Tensor, "*batch J 3"], skeleton: Skeleton
+) -> Float[Tensor, "*batch 3"]:
+    """Unit vector in which the pelvis faces: (left hip - right hip) x (head - root).
+
+    Args:
+        X: Poses in a right-handed frame.
+        skeleton: A layout with legs.
+    """
+    (left_hip, _, _), (right_hip, _, _) = skeleton.legs
+    left = X[..., left_hip, :] - X[..., right_hip, :]
+    up = X[..., skeleton.head, :] - X[..., skeleton.root, :]
+    forward = torch.linalg.cross(left, up)
+    return forward / forward.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+
+
+def knee_score(X: Float[Tensor, "batch J 3"], skeleton: Skeleton) -> float:
+    """How clearly knees bend forward: +1 all of them, -1 all backward, 0 undecided.
+
+    ``sum(offset . forward) / sum(|offset|)`` over all legs of all poses, where ``offset`` leads
+    from the line hip-ankle to the knee: straight legs, which say nothing, weigh nothing.
+
+    Args:
+        X: Poses in a right-handed frame.
+        skeleton: A layout with legs.
+
+    Raises:
+        ValueError: If the layout has no legs, so that anatomy can't settle the depth sign.
+    """
+    if len(skeleton.legs) != 2:
+        raise ValueError(
+            f"skeleton '{skeleton.name}': expected two legs (hip, knee, ankle) to settle the "
+            f"depth sign by anatomy, got {len(skeleton.legs)}; name them in Skeleton.legs"
+        )
+    forward = forward_direction(X, skeleton)
+    along, total = 0.0, 0.0
+    for hip, knee, ankle in skeleton.legs:
+        line = X[..., ankle, :] - X[..., hip, :]
+        line = line / line.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+        offset = X[..., knee, :] - X[..., hip, :]
+        offset = offset - (offset * line).sum(-1, keepdim=True) * line
+        along += float((offset * forward).sum())
+        total += float(offset.norm(dim=-1).sum())
+    return along / total if total > 0 else 0.0

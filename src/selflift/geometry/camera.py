@@ -1,0 +1,184 @@
+r"""Pinhole cameras: projection, back-projection, and pixels to rays.
+
+Frames, stated once and used everywhere:
+
+* **camera**: x right, y *down*, z forward (the optical axis), origin at the optical centre;
+* **world**: right-handed, z *up*;
+* **image**: pixels, x right, y down, origin at the top left corner of the first pixel row;
+* **normalised plane**: ``(X / Z, Y / Z)``, the image of a camera with focal length 1.
+
+The method itself only uses the camera of focal length 1 at the origin
+(:func:`project`, :func:`backproject`); intrinsics and Human3.6M's lens model
+(three radial and two tangential coefficients) serve to get from pixels to that plane and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+UNDISTORT_ITERATIONS = 20
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """Intrinsic parameters of one camera, or of a batch of cameras (any leading shape).
+
+    Attributes:
+        f_px: Focal lengths in pixels, ``(..., 2)``.
+        c_px: Principal point in pixels, ``(..., 2)``.
+        radial: Radial distortion ``k1, k2, k3``, ``(..., 3)``.
+        tangential: Tangential distortion ``p1, p2``, ``(..., 2)``.
+    """
+
+    f_px: Tensor
+    c_px: Tensor
+    radial: Tensor
+    tangential: Tensor
+
+    @classmethod
+    def pinhole(cls, f_px: float, c_px: tuple[float, float]) -> Intrinsics:
+        """One distortion-free camera with square pixels."""
+        return cls(
+            torch.tensor([f_px, f_px]), torch.tensor(c_px), torch.zeros(3), torch.zeros(2)
+        )
+
+    def map(self, function) -> Intrinsics:
+        """The same cameras with ``function`` applied to every tensor (indexing, ``.double()``)."""
+        return Intrinsics(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
+
+
+def project(X: Float[Tensor, "*batch J 3"]) -> Float[Tensor, "*batch J 2"]:
+    """Perspective projection with focal length 1: ``(X / Z, Y / Z)``.
+
+    Args:
+        X: Points in the camera frame, in front of the camera (``Z > 0``).
+
+    Returns:
+        Points in the normalised plane.
+    """
+    return X[..., :2] / X[..., 2:]
+
+
+def backproject(
+    x: Float[Tensor, "*batch J 2"], z: Float[Tensor, "*batch J"]
+) -> Float[Tensor, "*batch J 3"]:
+    """The point at depth ``z`` on the ray of ``x``: ``(x z, y z, z)``.
+
+    Args:
+        x: Points in the normalised plane.
+        z: Depth along the optical axis, in any unit; the result has the same.
+
+    Returns:
+        Points in the camera frame.
+    """
+    z = z[..., None]
+    return torch.cat([x * z, z], dim=-1)
+
+
+def distort(
+    x: Float[Tensor, "*batch J 2"], intrinsics: Intrinsics
+) -> Float[Tensor, "*batch J 2"]:
+    r"""Apply Human3.6M's lens model in the normalised plane.
+
+    ``x_d = x (1 + k1 r^2 + k2 r^4 + k3 r^6 + 2 (p2 x + p1 y)) + r^2 (p2, p1)`` with
+    ``r^2 = x^2 + y^2``; OpenCV's model with the same coefficients.
+
+    Args:
+        x: Ideal points in the normalised plane.
+        intrinsics: Cameras whose leading shape broadcasts against ``*batch``.
+
+    Returns:
+        Distorted points in the normalised plane.
+    """
+    k = intrinsics.radial[..., None, :]
+    p = intrinsics.tangential[..., None, :]
+    r2 = (x * x).sum(-1, keepdim=True)
+    radial = 1 + r2 * (k[..., 0:1] + r2 * (k[..., 1:2] + r2 * k[..., 2:3]))
+    p_swapped = p.flip(-1)
+    tangential = 2 * (p_swapped * x).sum(-1, keepdim=True)
+    return x * (radial + tangential) + p_swapped * r2
+
+
+def undistort(
+    x: Float[Tensor, "*batch J 2"], intrinsics: Intrinsics
+) -> Float[Tensor, "*batch J 2"]:
+    """The inverse of :func:`distort`, by fixed-point iteration.
+
+    Converges for lenses whose distortion stays moderate over the image, as Human3.6M's do.
+
+    Args:
+        x: Distorted points in the normalised plane.
+        intrinsics: Cameras whose leading shape broadcasts against ``*batch``.
+
+    Returns:
+        Ideal points in the normalised plane.
+    """
+    if not (intrinsics.radial.any() or intrinsics.tangential.any()):
+        return x
+    ideal = x
+    for _ in range(UNDISTORT_ITERATIONS):
+        ideal = ideal + (x - distort(ideal, intrinsics))
+    return ideal
+
+
+def project_pixels(
+    X: Float[Tensor, "*batch J 3"], intrinsics: Intrinsics
+) -> Float[Tensor, "*batch J 2"]:
+    """Project camera-frame points into the image of a real camera, lens distortion included.
+
+    Args:
+        X: Points in the camera frame, any unit.
+        intrinsics: Cameras whose leading shape broadcasts against ``*batch``.
+
+    Returns:
+        Points in pixels.
+    """
+    x = distort(project(X), intrinsics)
+    return x * intrinsics.f_px[..., None, :] + intrinsics.c_px[..., None, :]
+
+
+def pixels_to_rays(
+    x_px: Float[Tensor, "*batch J 2"], intrinsics: Intrinsics
+) -> Float[Tensor, "*batch J 2"]:
+    """Pixels to the normalised plane, lens distortion removed.
+
+    Args:
+        x_px: Points in pixels.
+        intrinsics: Cameras whose leading shape broadcasts against ``*batch``.
+
+    Returns:
+        Points in the normalised plane; the ray of such a point is ``(x, y, 1)``.
+    """
+    x = (x_px - intrinsics.c_px[..., None, :]) / intrinsics.f_px[..., None, :]
+    return undistort(x, intrinsics)
+
+
+def world_to_camera(
+    X: Float[Tensor, "*#batch J 3"],
+    rotation: Float[Tensor, "*#batch 3 3"],
+    centre: Float[Tensor, "*#batch 3"],
+) -> Float[Tensor, "*batch J 3"]:
+    """``rotation (X - centre)``.
+
+    Args:
+        X: Points in the world frame.
+        rotation: World-to-camera rotation; its rows are the camera's axes in the world.
+        centre: The optical centre in the world, same unit as ``X``.
+
+    Returns:
+        Points in the camera frame.
+    """
+    return (X - centre[..., None, :]) @ rotation.mT
+
+
+def camera_to_world(
+    X: Float[Tensor, "*#batch J 3"],
+    rotation: Float[Tensor, "*#batch 3 3"],
+    centre: Float[Tensor, "*#batch 3"],
+) -> Float[Tensor, "*batch J 3"]:
+    """The inverse of :func:`world_to_camera`."""
+    return X @ rotation + centre[..., None, :]

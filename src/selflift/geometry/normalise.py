@@ -1,0 +1,203 @@
+r"""From pixels to what the lifter sees, and back.
+
+The method looks at a body that stands on the optical axis at depth ``c``, in units in which the
+mean head-to-root distance in the image is ``1 / c``. Two steps lead there:
+
+1. **Centre.** ``"rotate"``: a virtual camera turns until it looks at the root
+   (:func:`selflift.geometry.rotation.ray_to_axis`); exact for a perspective camera, needs
+   intrinsics. ``"translate"``: subtract the root's 2D position, as the paper does; it leaves a
+   perspective error for a body far from the optical axis, but needs no camera.
+2. **Scale.** One factor for a whole set, from its training poses (``"set"``), or one per pose
+   (``"sample"``).
+
+Nothing is lost: :class:`Normalised` carries what is needed to go back to the camera's frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from selflift.geometry.camera import backproject, project
+from selflift.geometry.rotation import ray_to_axis
+from selflift.skeleton import Skeleton
+
+SCALES = ("set", "sample")
+# Extent in the normalised plane below which a pose is a point but for rounding: about a thousandth
+# of a pixel.
+MIN_EXTENT = 1e-6
+
+
+@dataclass(frozen=True)
+class Centred:
+    """Root-centred 2D poses and the virtual camera that sees them so.
+
+    Attributes:
+        x: Poses in the normalised plane with the root at the origin, ``(..., J, 2)``.
+        R: Rotation from the real to the virtual camera, ``(..., 3, 3)``.
+    """
+
+    x: Tensor
+    R: Tensor
+
+
+def centre(rays: Float[Tensor, "*batch J 2"], root: int, method: str) -> Centred:
+    """Bring the root of each pose to the origin of the normalised plane.
+
+    Args:
+        rays: Poses in the normalised plane of the real camera.
+        root: Index of the root joint.
+        method: ``"rotate"`` (exact) or ``"translate"`` (the paper's).
+
+    Returns:
+        The centred poses and the virtual camera's rotation (identity for ``"translate"``).
+
+    Raises:
+        ValueError: If the method is unknown.
+    """
+    if method == "translate":
+        R = torch.eye(3, dtype=rays.dtype, device=rays.device)
+        return Centred(rays - rays[..., root : root + 1, :], R.expand(*rays.shape[:-2], 3, 3))
+    if method != "rotate":
+        raise ValueError(f"normalise.centre: expected 'rotate' or 'translate', got '{method}'")
+    R = ray_to_axis(rays[..., root, :])
+    return Centred(project(backproject(rays, torch.ones_like(rays[..., 0])) @ R.mT), R)
+
+
+def pose_size(x: Float[Tensor, "*batch J D"]) -> Float[Tensor, "*batch"]:
+    """Root mean square distance of the joints from the root (which lies at the origin)."""
+    return x.square().sum(-1).mean(-1).sqrt()
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """2D poses as the lifter sees them.
+
+    Attributes:
+        x: Root-centred, scaled poses, ``(..., J, 2)``.
+        R: Rotation from the real to the virtual camera, ``(..., 3, 3)``.
+        factor: What the centred poses were multiplied by, ``(...)``.
+    """
+
+    x: Tensor
+    R: Tensor
+    factor: Tensor
+
+    def to_camera(self, X: Float[Tensor, "*batch J 3"]) -> Float[Tensor, "*batch J 3"]:
+        """Lifted poses, turned from the virtual camera back to the real one's axes."""
+        return X @ self.R
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """How a set of poses is brought to the method's size; part of every checkpoint.
+
+    Attributes:
+        centre: ``"rotate"`` or ``"translate"``, see :func:`centre`.
+        scale: ``"set"``: every pose is multiplied by the same ``factor``, so that the *mean*
+            head-to-root distance of the training set is ``1 / c`` (the paper's). ``"sample"``:
+            every pose is brought to the :func:`pose_size` that the average training pose has under
+            ``"set"``; it makes the input independent of the person's distance. (The head-to-root
+            distance itself is no size of a single pose: it vanishes when a person bends over.)
+        factor: The training set's factor.
+        size: Mean :func:`pose_size` of the normalised training poses.
+    """
+
+    centre: str
+    scale: str
+    factor: float
+    size: float
+
+    @classmethod
+    def fit(
+        cls,
+        rays: Float[Tensor, "batch J 2"],
+        skeleton: Skeleton,
+        depth: float,
+        centre_method: str = "rotate",
+        scale: str = "set",
+    ) -> Normaliser:
+        """Measure a training set.
+
+        Args:
+            rays: Poses in the normalised plane.
+            skeleton: The layout.
+            depth: ``c``.
+            centre_method: ``"rotate"`` or ``"translate"``.
+            scale: ``"set"`` or ``"sample"``.
+
+        Raises:
+            ValueError: If a method is unknown or the poses have no extent.
+        """
+        if scale not in SCALES:
+            raise ValueError(f"normalise.scale: expected 'set' or 'sample', got '{scale}'")
+        x = centre(rays, skeleton.root, centre_method).x
+        distance = (x[..., skeleton.head, :] - x[..., skeleton.root, :]).norm(dim=-1).mean()
+        if not bool(distance > MIN_EXTENT):
+            raise ValueError(
+                "normalise: expected poses with an extent, got heads that all lie on the roots; "
+                "check the joint order"
+            )
+        factor = float(1 / (depth * distance))
+        return cls(centre_method, scale, factor, factor * float(pose_size(x).mean()))
+
+    def apply(self, rays: Float[Tensor, "*batch J 2"], skeleton: Skeleton) -> Normalised:
+        """Centre and scale poses.
+
+        Args:
+            rays: Poses in the normalised plane.
+            skeleton: The layout.
+
+        Raises:
+            ValueError: If a pose has all joints in one point.
+        """
+        centred = centre(rays, skeleton.root, self.centre)
+        size = pose_size(centred.x)
+        if not bool((size > MIN_EXTENT).all()):
+            raise ValueError(
+                "normalise: expected poses with an extent, got at least one with all joints in "
+                "one point; drop such poses"
+            )
+        factor = self.size / size if self.scale == "sample" else torch.full_like(size, self.factor)
+        return Normalised(centred.x * factor[..., None, None], centred.R, factor)
+
+
+def bone_lengths(
+    X: Float[Tensor, "*batch J D"], skeleton: Skeleton
+) -> Float[Tensor, "*batch bones"]:
+    """Length of every bone, in the order of ``skeleton.bones`` and the unit of ``X``."""
+    parent, child = zip(*skeleton.bones, strict=True)
+    return (X[..., list(child), :] - X[..., list(parent), :]).norm(dim=-1)
+
+
+def skeleton_height(
+    X: Float[Tensor, "*batch J 3"], skeleton: Skeleton
+) -> Float[Tensor, "*batch"]:
+    """Length of the chain of bones from the ankles to the head (legs averaged over the sides).
+
+    It does not change with the pose, so it gives a person's size in any posture. It is about
+    8 cm (the height of the ankle) short of the stature.
+
+    Args:
+        X: Poses; any unit.
+        skeleton: A layout with legs.
+
+    Returns:
+        The length of the chain, in the unit of ``X``.
+    """
+    lengths = bone_lengths(X, skeleton)
+    column = {child: i for i, (_, child) in enumerate(skeleton.bones)}
+    spine = [column[j] for j in _chain(skeleton, skeleton.head)]
+    legs = [column[j] for _, knee, ankle in skeleton.legs for j in (knee, ankle)]
+    return lengths[..., spine].sum(-1) + lengths[..., legs].sum(-1) / len(skeleton.legs)
+
+
+def _chain(skeleton: Skeleton, joint: int) -> list[int]:
+    chain = []
+    while joint != skeleton.root:
+        chain.append(joint)
+        joint = skeleton.parents[joint]
+    return chain

@@ -1,0 +1,151 @@
+r"""The terms of the objective, one function each.
+
+``min_G  w_2D L_2D + w_3D L_3D + w_adv L_adv(G)`` against ``min_D L_adv(D)``. Distances are
+squared, summed over coordinates and averaged over joints and poses (the paper leaves sum or mean
+open).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from selflift.geometry.normalise import bone_lengths, skeleton_height
+from selflift.skeleton import Skeleton
+
+GAMES = ("cross_entropy", "least_squares", "wasserstein")
+
+
+def consistency_3d(
+    Y: Float[Tensor, "*batch J 3"], Y_hat: Float[Tensor, "*batch J 3"]
+) -> Float[Tensor, ""]:
+    """``L_3D = |Y - Y_hat|^2``: the turned body and its second lift."""
+    return (Y - Y_hat).square().sum(-1).mean()
+
+
+def consistency_2d(
+    x: Float[Tensor, "*batch J 2"], x_hat: Float[Tensor, "*batch J 2"]
+) -> Float[Tensor, ""]:
+    """``L_2D = |x - x_hat|^2``: the input and what comes back to its view."""
+    return (x - x_hat).square().sum(-1).mean()
+
+
+def bone_variation(
+    X: Float[Tensor, "batch J 3"], skeleton: Skeleton
+) -> Float[Tensor, ""]:
+    """How much the relative lengths of bones vary over a batch: ``mean_b var(l_b) / mean(l_b)^2``.
+
+    ``l_b`` is the length of bone ``b`` relative to the height of the skeleton. People's proportions
+    differ by a few per cent, those of badly lifted poses by a lot. The mean lengths are left free:
+    no measured body enters.
+
+    Differs from the paper: not part of it. Yu et al. (ICCV 2021) hold bone lengths constant over a
+    clip; here it is over a batch, which needs no video.
+
+    Args:
+        X: Lifted poses.
+        skeleton: The layout.
+    """
+    lengths = bone_lengths(X, skeleton)
+    size = skeleton_height(X, skeleton) if skeleton.legs else lengths.sum(-1)
+    lengths = lengths / size[:, None]
+    return (lengths.var(0) / lengths.mean(0).square()).mean()
+
+
+def discriminator_loss(
+    game: str, real: Float[Tensor, "*batch"], fake: Float[Tensor, "*batch"]
+) -> Float[Tensor, ""]:
+    """The discriminator's side of the adversarial game.
+
+    Args:
+        game: ``"cross_entropy"`` (the paper's: ``-log D(r) - log(1 - D(y))``),
+            ``"least_squares"`` (Mao et al., ICCV 2017: targets 1 and 0) or ``"wasserstein"``
+            (Arjovsky et al., ICML 2017; add :func:`gradient_penalty`).
+        real: Logits of real poses.
+        fake: Logits of generated poses.
+
+    Raises:
+        ValueError: If the game is unknown.
+    """
+    if game == "cross_entropy":
+        return F.softplus(-real).mean() + F.softplus(fake).mean()
+    if game == "least_squares":
+        return 0.5 * ((real - 1).square().mean() + fake.square().mean())
+    if game == "wasserstein":
+        return fake.mean() - real.mean()
+    raise _unknown(game)
+
+
+def generator_loss(game: str, fake: Float[Tensor, "*batch"]) -> Float[Tensor, ""]:
+    """The lifter's side of the adversarial game (cross-entropy in its non-saturating form).
+
+    Args:
+        game: As in :func:`discriminator_loss`.
+        fake: Logits of generated poses.
+
+    Raises:
+        ValueError: If the game is unknown.
+    """
+    if game == "cross_entropy":
+        return F.softplus(-fake).mean()
+    if game == "least_squares":
+        return 0.5 * (fake - 1).square().mean()
+    if game == "wasserstein":
+        return -fake.mean()
+    raise _unknown(game)
+
+
+def discriminator_accuracy(
+    game: str, real: Float[Tensor, "*batch"], fake: Float[Tensor, "*batch"]
+) -> Float[Tensor, ""]:
+    """Share of poses on the right side of the decision; 0.5 when ``D`` is at a loss.
+
+    The border is the game's own midpoint: logit 0, target 1/2, or the batch's mean score.
+    """
+    if game == "cross_entropy":
+        border = torch.zeros_like(real.mean())
+    elif game == "least_squares":
+        border = torch.full_like(real.mean(), 0.5)
+    elif game == "wasserstein":
+        border = (real.mean() + fake.mean()) / 2
+    else:
+        raise _unknown(game)
+    return ((real > border).float().mean() + (fake <= border).float().mean()) / 2
+
+
+def r1_penalty(
+    discriminator: Callable[[Tensor], Tensor], real: Float[Tensor, "*batch J 2"]
+) -> Float[Tensor, ""]:
+    """``E |grad D(r)|^2 / 2`` on real poses (Mescheder et al., ICML 2018)."""
+    real = real.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
+    return 0.5 * gradient.square().sum((-2, -1)).mean()
+
+
+def gradient_penalty(
+    discriminator: Callable[[Tensor], Tensor],
+    real: Float[Tensor, "batch J 2"],
+    fake: Float[Tensor, "batch J 2"],
+    mix: Float[Tensor, "batch"],
+) -> Float[Tensor, ""]:
+    """``E (|grad D(m)| - 1)^2`` on mixtures of real and fake (Gulrajani et al., NeurIPS 2017).
+
+    Args:
+        discriminator: The critic.
+        real: Real poses.
+        fake: Generated poses.
+        mix: Share of the real pose in each mixture, in [0, 1].
+    """
+    mix = mix[:, None, None]
+    between = (mix * real + (1 - mix) * fake).detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
+    norm = gradient.square().sum((-2, -1)).add(1e-12).sqrt()
+    return (norm - 1).square().mean()
+
+
+def _unknown(game: str) -> ValueError:
+    return ValueError(f"loss.game: expected one of {', '.join(GAMES)}, got '{game}'")

@@ -1,0 +1,46 @@
+"""The domain adapter ``C``: a residual correction that maps source to target 2D poses."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from selflift.models.blocks import ResidualTrunk
+from selflift.skeleton import get_skeleton
+
+
+class DomainAdapter(nn.Module):
+    """``x_s + C(x_s)``: poses of the source domain as the target domain would show them.
+
+    Args:
+        skeleton: Name of the keypoint layout.
+        width: Features per layer.
+        num_blocks: Residual blocks; the paper's number is not known.
+        norm: ``"batch"`` or ``"none"``.
+        dropout: Probability of dropping a feature.
+    """
+
+    def __init__(
+        self,
+        skeleton: str = "h36m_17",
+        width: int = 1024,
+        num_blocks: int = 4,
+        norm: str = "batch",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.num_joints = get_skeleton(skeleton).num_joints
+        self.trunk = ResidualTrunk(2 * self.num_joints, width, num_blocks, norm, dropout)
+        self.head = nn.Linear(width, 2 * self.num_joints)
+        # An untrained adapter is the identity: it then only learns the difference of the domains.
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def correction(self, x: Float[Tensor, "*batch J 2"]) -> Float[Tensor, "*batch J 2"]:
+        """``C(x)``, the change alone; its square is penalised."""
+        features = self.trunk(x.reshape(-1, 2 * self.num_joints))
+        return self.head(features).to(x.dtype).reshape(x.shape)
+
+    def forward(self, x: Float[Tensor, "*batch J 2"]) -> Float[Tensor, "*batch J 2"]:
+        """``x + C(x)``."""
+        return x + self.correction(x)

@@ -1,0 +1,50 @@
+"""Discriminators: MLPs without batch norm (real and generated batches differ in statistics)."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from selflift.models.blocks import ResidualTrunk
+from selflift.skeleton import get_skeleton
+
+
+class PoseDiscriminator(nn.Module):
+    """``D``: tells real 2D poses from random projections of lifted ones.
+
+    The domain adapter's discriminator ``D_D`` (adapted source against target poses) has the same
+    shape and is another instance of this class.
+
+    Args:
+        skeleton: Name of the keypoint layout.
+        width: Features per layer.
+        num_blocks: Residual blocks.
+        norm: ``"none"`` (the paper's) or ``"batch"``.
+        dropout: Probability of dropping a feature.
+    """
+
+    def __init__(
+        self,
+        skeleton: str = "h36m_17",
+        width: int = 1024,
+        num_blocks: int = 3,
+        norm: str = "none",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.num_joints = get_skeleton(skeleton).num_joints
+        self.trunk = ResidualTrunk(2 * self.num_joints, width, num_blocks, norm, dropout)
+        self.head = nn.Linear(width, 1)
+
+    def forward(self, x: Float[Tensor, "*batch J 2"]) -> Float[Tensor, "*batch"]:
+        """One logit per pose: high for real."""
+        logits = self.head(self.trunk(x.reshape(-1, 2 * self.num_joints)))
+        return logits.to(x.dtype).reshape(x.shape[:-2])
+
+
+class TemporalDiscriminator(PoseDiscriminator):
+    """``T``: tells real from generated motion by the difference of two adjacent 2D poses."""
+
+    def forward(self, difference: Float[Tensor, "*batch J 2"]) -> Float[Tensor, "*batch"]:
+        """One logit per difference ``r_t - r_{t+1}`` or ``y_t - y_{t+1}``: high for real."""
+        return super().forward(difference)

@@ -1,0 +1,116 @@
+"""Named keypoint layouts: which joint is which, and how they hang together.
+
+A layout is a small table. Everything that needs to know what a joint *means* (the root that is
+subtracted, the head that fixes the scale, left and right, the bones that are drawn) asks a
+:class:`Skeleton`; the geometry and the networks only see ``(..., J, 2)`` and ``(..., J, 3)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A keypoint layout.
+
+    Attributes:
+        name: The layout's identifier, e.g. ``"h36m_17"``.
+        joints: Joint names in order, ``J`` of them.
+        parents: Parent index of each joint; ``-1`` marks the root.
+        left: Indices of the left joints; ``left[i]`` mirrors ``right[i]``.
+        right: Indices of the right joints.
+        head: The joint whose distance to the root fixes the 2D scale.
+        legs: ``(hip, knee, ankle)`` of the left and of the right leg; the anatomy that tells a
+            body from its mirror image. Empty if the layout has no legs.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    head: int
+    legs: tuple[tuple[int, int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.parents) != len(self.joints):
+            raise ValueError(
+                f"skeleton '{self.name}': expected one parent per joint ({len(self.joints)}), "
+                f"got {len(self.parents)}; give -1 for the root"
+            )
+        if list(self.parents).count(-1) != 1:
+            raise ValueError(
+                f"skeleton '{self.name}': expected exactly one root (parent -1), got "
+                f"{list(self.parents).count(-1)}; name one root"
+            )
+        if len(self.left) != len(self.right):
+            raise ValueError(
+                f"skeleton '{self.name}': expected as many left as right joints, got "
+                f"{len(self.left)} and {len(self.right)}; list them in pairs"
+            )
+
+    @property
+    def num_joints(self) -> int:
+        return len(self.joints)
+
+    @cached_property
+    def root(self) -> int:
+        return self.parents.index(-1)
+
+    @cached_property
+    def bones(self) -> tuple[tuple[int, int], ...]:
+        """``(parent, child)`` of every bone, in joint order."""
+        return tuple((p, j) for j, p in enumerate(self.parents) if p >= 0)
+
+    @cached_property
+    def mirror(self) -> tuple[int, ...]:
+        """The joint order after swapping left and right: ``pose[..., mirror, :]``."""
+        order = list(range(self.num_joints))
+        for a, b in zip(self.left, self.right, strict=True):
+            order[a], order[b] = b, a
+        return tuple(order)
+
+    def index(self, joint: str) -> int:
+        """Index of a joint by name.
+
+        Raises:
+            ValueError: If the layout has no such joint.
+        """
+        if joint not in self.joints:
+            raise ValueError(
+                f"skeleton '{self.name}': expected one of {', '.join(self.joints)}, got '{joint}'"
+            )
+        return self.joints.index(joint)
+
+
+# Joint order, parents and sides: the 17 of Human3.6M's 32 joints that the field evaluates.
+H36M_17 = Skeleton(
+    name="h36m_17",
+    joints=(
+        "Hip", "RHip", "RKnee", "RFoot", "LHip", "LKnee", "LFoot", "Spine", "Thorax", "Nose",
+        "Head", "LShoulder", "LElbow", "LWrist", "RShoulder", "RElbow", "RWrist",
+    ),
+    parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
+    left=(4, 5, 6, 11, 12, 13),
+    right=(1, 2, 3, 14, 15, 16),
+    head=10,
+    legs=((4, 5, 6), (1, 2, 3)),
+)  # fmt: skip
+
+SKELETONS: dict[str, Skeleton] = {H36M_17.name: H36M_17}
+
+
+def get_skeleton(name: str) -> Skeleton:
+    """The registered layout of that name.
+
+    Raises:
+        ValueError: If no layout has this name.
+    """
+    if name not in SKELETONS:
+        raise ValueError(
+            f"skeleton: expected one of {', '.join(sorted(SKELETONS))}, got '{name}'; "
+            "register it in selflift.skeleton.SKELETONS"
+        )
+    return SKELETONS[name]

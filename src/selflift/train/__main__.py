@@ -1,0 +1,3 @@
+from selflift.train.cli import main
+
+main()

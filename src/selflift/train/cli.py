@@ -1,0 +1,95 @@
+"""The command ``python -m selflift.train``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from selflift import doors
+from selflift.config import TrainConfig
+from selflift.train.loop import Run
+from selflift.train.step import NonFiniteError
+
+# What may differ when a run goes on: it changes where and how, not what is computed.
+RESUME_MAY_CHANGE = ("resume", "device", "trainer.progress", "trainer.threads")
+
+
+def train(config: TrainConfig) -> None:
+    """Run or resume a training and say where its results lie."""
+    if config.resume is not None:
+        config = _resumed(config)
+    run = Run(config, resume=config.resume is not None)
+    if run.state.step >= config.trainer.steps:
+        print(f"nothing to do: the run in {run.folder} has reached step {run.state.step}")
+        return
+    interrupted = _Interruption()
+    try:
+        metrics = run.train(stop=lambda step: interrupted.asked)
+    except NonFiniteError as error:
+        print(f"selflift: error: {error}", file=sys.stderr)
+        sys.exit(1)
+    if run.state.step < config.trainer.steps:
+        print(f"stopped at step {run.state.step} and saved; go on with resume={run.folder}")
+        sys.exit(interrupted.status)
+    sign = metrics["depth_sign"]
+    turned = sign["turned_over_at_steps"]
+    print(
+        f"depth sign settled by {sign['settled_by']}: "
+        f"knee score {sign['knee_score']:+.2f}, "
+        + (f"turned over at step {', '.join(map(str, turned))}" if turned else "never turned over")
+    )
+    print(
+        f"best at step {metrics['best_step']} (criterion {metrics['best_criterion']:.3f}, chosen "
+        "without 3D truth)"
+    )
+    for what, path in (
+        ("checkpoint", run.folder / "checkpoints" / "best.pt"),
+        ("pictures", run.folder / "figures"),
+        ("TensorBoard", f"tensorboard --logdir {run.folder}"),
+        ("evaluate with", f"python -m selflift.eval checkpoint={run.folder}"),
+    ):
+        print(f"{what + ':':<15}{path}")
+
+
+def _resumed(config: TrainConfig) -> TrainConfig:
+    given = [o for o in doors.task_overrides() if o.split("=")[0] not in RESUME_MAY_CHANGE]
+    if given:
+        raise ValueError(
+            f"resume: expected no other overrides (the run's own config is used), got "
+            f"{', '.join(given)}; leave them out, or start a new run"
+        )
+    folder = Path(str(config.resume))
+    saved = doors.load_yaml(folder / "config.yaml", TrainConfig)
+    trainer = replace(
+        saved.trainer, progress=config.trainer.progress, threads=config.trainer.threads
+    )
+    return replace(
+        saved,
+        trainer=trainer,
+        device=config.device,
+        resume=str(folder),
+        output_dir=str(folder),
+    )
+
+
+class _Interruption:
+    """Notes SIGINT and SIGTERM, so that the step under way ends and is saved."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.status = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked, self.status = True, 128 + number
+
+
+def main() -> None:
+    """The door."""
+    doors.run("train", TrainConfig, train)

@@ -1,0 +1,180 @@
+"""A training run: its folder, its loop, its checkpoints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import selflift
+from selflift import checkpoint
+from selflift.atomic import atomic_path
+from selflift.config import TrainConfig, to_yaml
+from selflift.cycle import CycleOutput
+from selflift.geometry.align import procrustes
+from selflift.geometry.anatomy import knee_score
+from selflift.train.setup import check, choose_device, load_poses
+from selflift.train.state import TrainState, lifter_arguments
+from selflift.train.step import Batches, seeded, train_step
+from selflift.train.story import Story
+from selflift.train.validate import Validation, validate
+from selflift.views import ViewSampler
+from selflift.viz import figure_cycle, save_figure
+
+VALIDATION_STREAM = 3
+PICTURED_POSES = 6
+
+
+class Run:
+    """One training run in one folder.
+
+    Args:
+        config: The run's config; ``config.output_dir`` is the folder.
+        resume: Whether the folder holds a run to be continued.
+
+    Raises:
+        ValueError: If the config or the data are unusable, or the folder is in use.
+    """
+
+    def __init__(self, config: TrainConfig, resume: bool = False) -> None:
+        check(config)
+        self.config = config
+        self.folder = Path(config.output_dir)
+        if not resume and (self.folder / "config.yaml").exists():
+            raise ValueError(
+                f"output_dir '{self.folder}': expected a new folder, got one that holds a run; "
+                f"continue it with resume={self.folder} or choose another output_dir"
+            )
+        self.device = choose_device(config.device)
+        if config.trainer.threads > 0:
+            torch.set_num_threads(config.trainer.threads)
+        self.views = ViewSampler(**asdict(config.view))
+        self.poses = load_poses(config, self.device)
+        self.skeleton = self.poses.skeleton
+        self.batches = Batches(
+            self.poses.x, config.trainer.batch_size, config.seed, self.skeleton, config.data.mirror
+        )
+        self.state = TrainState.create(config, self.skeleton.name, self.device)
+        self.history: list[dict[str, float]] = []
+        if resume:
+            self._restore()
+        else:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with atomic_path(self.folder / "config.yaml") as path:
+                path.write_text(to_yaml(config))
+
+    def train(self, stop: Callable[[int], bool] = lambda step: False) -> dict[str, Any]:
+        """Train to the last step, or until told to stop; either way the state is saved.
+
+        Args:
+            stop: Asked after every step, with its number.
+
+        Returns:
+            The content of ``metrics.json``.
+
+        Raises:
+            NonFiniteError: If a term of the objective becomes NaN or infinite.
+        """
+        trainer, state = self.config.trainer, self.state
+        stopped = False
+        with Story(str(self.folder), state.step, trainer.steps, trainer.progress) as story:
+            while state.step < trainer.steps and not stopped:
+                out = train_step(state, self.batches(state.step), self.config, self.views)
+                story.step(state.step, out.scalars, self.batches.batch_size)
+                self._settle_sign(out.cycle, story)
+                stopped = stop(state.step)
+                ended = stopped or state.step == trainer.steps
+                due = state.step % trainer.validate_every == 0 or state.step == trainer.steps
+                if state.step % trainer.log_every == 0 or due or ended:
+                    story.tell(state.step)
+                if due:
+                    self._validate(story)
+                elif ended:
+                    self._save("last")
+        return self._metrics()
+
+    def _settle_sign(self, out: CycleOutput, story: Story) -> None:
+        sign, step = self.config.sign, self.state.step
+        if not sign.check or step < sign.first_step or (step - sign.first_step) % sign.every:
+            return
+        score = knee_score(out.X.detach(), self.skeleton)
+        if score < -sign.margin:
+            self.state.mirror_depth()
+            story.say(
+                f"step {step}: knees bend backward (score {score:+.2f}): depth sign turned over"
+            )
+
+    def _validate(self, story: Story) -> None:
+        state, data = self.state, self.poses.validation
+        generator = seeded(self.device, self.config.seed, VALIDATION_STREAM)
+        result = validate(self._inference(), data.normalised.x, data.subject, self.views, generator)
+        record = {"step": float(state.step), **result.scalars()}
+        if data.truth is not None:
+            X = data.normalised.to_camera(result.X).cpu()
+            error = procrustes(X, data.truth) - data.truth
+            record["pa_mpjpe_mm_not_used"] = float(error.norm(dim=-1).mean())
+        self.history.append(record)
+        picture = figure_cycle(result.cycle, self.skeleton, PICTURED_POSES)
+        story.validated(state.step, record, picture)
+        save_figure(picture, self.folder / "figures" / "validation.png")
+        if result.criterion < state.best:
+            state.best, state.best_step = result.criterion, state.step
+            self._save("best")
+        self._save("last")
+
+    def _inference(self):
+        return self.state.average if self.config.optim.ema > 0 else self.state.lifter.eval()
+
+    def _save(self, name: str) -> None:
+        state = self.state
+        metadata = {
+            "selflift": selflift.__version__,
+            "step": state.step,
+            "lifter": {"skeleton": self.skeleton.name, **lifter_arguments(self.config)},
+            "normaliser": asdict(self.poses.normaliser),
+            "depth_sign": self._depth_sign(),
+            "config": asdict(self.config),
+        }
+        # Only ``last`` is resumed from; ``best`` serves inference and is a fraction of the size.
+        resumable = {**state.state_dict(), "history": self.history} if name == "last" else {}
+        content = checkpoint.Checkpoint(metadata, self._inference().state_dict(), resumable)
+        checkpoint.save(self.folder / "checkpoints" / f"{name}.pt", content)
+
+    def _restore(self) -> None:
+        path = self.folder / "checkpoints" / "last.pt"
+        content = checkpoint.load(path)
+        try:
+            self.state.load_state_dict(content.state)
+            self.history = list(content.state["history"])
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise checkpoint.CheckpointError(
+                f"checkpoint '{path}': expected the state of the run in '{self.folder}', got "
+                f"another run's ({reason}); resume with the config that began it"
+            ) from error
+
+    def _depth_sign(self) -> dict[str, Any]:
+        checked = self.config.sign.check
+        return {
+            "settled_by": "anatomy: knees bend forward" if checked else "the view sampler alone",
+            "turned_over_at_steps": list(self.state.flips),
+            "knee_score": self.history[-1]["knee_score"] if self.history else None,
+        }
+
+    def _metrics(self) -> dict[str, Any]:
+        state = self.state
+        metrics = {
+            "step": state.step,
+            "best_step": state.best_step,
+            "best_criterion": state.best,
+            "criterion": "log(bone variation) + log(energy distance); uses no 3D truth",
+            "depth_sign": self._depth_sign(),
+            "validation": self.history,
+        }
+        with atomic_path(self.folder / "metrics.json") as path:
+            path.write_text(json.dumps(metrics, indent=2) + "\n")
+        return metrics

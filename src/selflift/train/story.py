@@ -1,0 +1,114 @@
+"""What a run tells: TensorBoard scalars and pictures, the progress line, the means of a window."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from selflift.train.step import NonFiniteError
+
+
+class Story:
+    """Collects a run's scalars on the device and tells them every few steps.
+
+    Args:
+        folder: Where the TensorBoard file goes.
+        step: Steps already done; what a stopped run wrote after it is purged.
+        steps: Steps in all.
+        progress: Whether to draw a progress bar.
+    """
+
+    def __init__(self, folder: str, step: int, steps: int, progress: bool) -> None:
+        self.board = SummaryWriter(folder, purge_step=step or None)
+        self.bar = tqdm(
+            total=steps, initial=step, unit="step", disable=not progress, dynamic_ncols=True
+        )
+        self.progress = progress
+        self._window: list[tuple[int, dict[str, Tensor]]] = []
+        self._poses = 0
+        self._started = time.perf_counter()
+        self._validation = ""
+
+    def __enter__(self) -> Story:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.close()
+        self.board.close()
+
+    def step(self, step: int, scalars: dict[str, Tensor], poses: int) -> None:
+        """Note a step; nothing is fetched from the device yet."""
+        self._window.append((step, scalars))
+        self._poses += poses
+        self.bar.update()
+
+    def tell(self, step: int) -> None:
+        """Fetch the means since the last telling and write them; the host waits here alone.
+
+        Raises:
+            NonFiniteError: If a term was NaN or infinite at some step.
+        """
+        if not self._window:
+            return
+        means = window_means(self._window)
+        seconds = time.perf_counter() - self._started
+        means["speed/samples_per_s"] = self._poses / seconds
+        for name, value in means.items():
+            self.board.add_scalar(name, value, step)
+        self.bar.set_postfix_str(" ".join([*_parts(means), self._validation]))
+        self._window, self._poses, self._started = [], 0, time.perf_counter()
+
+    def validated(self, step: int, record: dict[str, float], picture: Figure) -> None:
+        """Write what a validation found."""
+        for name, value in record.items():
+            if name != "step" and math.isfinite(value):
+                self.board.add_scalar(f"validation/{name}", value, step)
+        self.board.add_figure("validation/poses", picture, step)
+        self._validation = f"val {record['criterion']:.2f}"
+        if "pa_mpjpe_mm_not_used" in record:
+            self._validation += f" (PA {record['pa_mpjpe_mm_not_used']:.1f} mm)"
+        self._started = time.perf_counter()
+
+    def say(self, line: str) -> None:
+        """A line above the progress bar."""
+        if self.progress:
+            self.bar.write(line)
+
+
+def window_means(window: list[tuple[int, dict[str, Tensor]]]) -> dict[str, float]:
+    """Mean of each scalar over a window of steps.
+
+    Args:
+        window: ``(step, scalars)``; a scalar need not be there at every step.
+
+    Raises:
+        NonFiniteError: If one is NaN or infinite, naming the term and the first such step.
+    """
+    means = {}
+    for name in {name: None for _, scalars in window for name in scalars}:
+        steps = [step for step, scalars in window if name in scalars]
+        values = torch.stack([s[name].detach().float().cpu() for _, s in window if name in s])
+        finite = torch.isfinite(values)
+        if not bool(finite.all()):
+            first = int(torch.argmin(finite.int()))
+            raise NonFiniteError(
+                f"training stopped: '{name}' became {float(values[first])} at step "
+                f"{steps[first]}; the last checkpoint is intact; lower optim.lr or look at the data"
+            )
+        means[name] = float(values.mean())
+    return means
+
+
+def _parts(means: dict[str, float]) -> list[str]:
+    parts = [f"2d {means['loss/2d']:.1e}", f"3d {means['loss/3d']:.1e}"]
+    if "loss/adversarial" in means:
+        parts.append(f"adv {means['loss/adversarial']:.3f}")
+    if "discriminator/accuracy" in means:
+        parts.append(f"D {means['discriminator/accuracy']:.2f}")
+    return parts

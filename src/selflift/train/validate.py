@@ -1,0 +1,140 @@
+r"""Validation without 3D truth, and the depth sign by anatomy.
+
+``best`` is chosen by two things that a right lifter does and a wrong one does not, neither of which
+needs a 3D label:
+
+* **bone variation**: a person's bones keep their lengths. Over all validation poses of one subject,
+  the standard deviation of each bone's length over its mean (lengths taken relative to the height
+  of the skeleton), averaged over bones and subjects.
+* **view realism**: random projections of lifted poses should be distributed as real 2D poses. The
+  energy distance between the two, on size-normalised poses:
+  ``2 E|f - r| - E|f - f'| - E|r - r'|`` (Szekely and Rizzo, 2013).
+
+The criterion is their product's logarithm, ``log(bone variation) + log(energy distance)``: lower is
+better, and neither term needs a weight.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from selflift.cycle import CycleOutput, as_seen_by_discriminator, run_cycle
+from selflift.geometry.anatomy import knee_score
+from selflift.geometry.normalise import bone_lengths, skeleton_height
+from selflift.models import Lifter
+from selflift.skeleton import Skeleton
+from selflift.views import ViewSampler
+
+ENERGY_POSES = 2048
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What one validation found; no field needs 3D truth.
+
+    Attributes:
+        criterion: What ``best`` minimises.
+        bone_variation: See the module.
+        energy_distance: See the module.
+        consistency_3d: Mean distance between ``Y`` and ``Y_hat``, in units of the lifter.
+        knee_score: +1 when all knees bend forward, -1 when all bend backward.
+        elevation_deg: Mean predicted elevation; NaN without an elevation head.
+        X: Lifted validation poses, ``(N, J, 3)``, root-centred, in the virtual camera's axes.
+        cycle: The cycle of the same poses, for pictures.
+    """
+
+    criterion: float
+    bone_variation: float
+    energy_distance: float
+    consistency_3d: float
+    knee_score: float
+    elevation_deg: float
+    X: Tensor
+    cycle: CycleOutput
+
+    def scalars(self) -> dict[str, float]:
+        """The numbers, under the names that TensorBoard and ``metrics.json`` show."""
+        return {
+            "criterion": self.criterion,
+            "bone_variation": self.bone_variation,
+            "energy_distance": self.energy_distance,
+            "consistency_3d": self.consistency_3d,
+            "knee_score": self.knee_score,
+            "elevation_deg": self.elevation_deg,
+        }
+
+
+@torch.no_grad()
+def validate(
+    lifter: Lifter,
+    x: Float[Tensor, "batch J 2"],
+    subject: Int[Tensor, "batch"],
+    views: ViewSampler,
+    generator: torch.Generator,
+) -> Validation:
+    """Judge a lifter on 2D poses alone.
+
+    Args:
+        lifter: In evaluation mode.
+        x: Normalised validation poses, in random order.
+        subject: Which subject each pose shows.
+        views: The run's view sampler.
+        generator: Source of randomness; give the same at every validation.
+    """
+    out = run_cycle(lifter, x, views, generator)
+    X = out.X - out.X[:, lifter.skeleton.root : lifter.skeleton.root + 1]
+    variation = bone_variation(X, subject, lifter.skeleton)
+    fake = as_seen_by_discriminator(out.y, lifter.depth, "unit")
+    real = as_seen_by_discriminator(x, lifter.depth, "unit")
+    # Projections of one half against the other half's real poses: no pose meets itself.
+    half = min(len(x) // 2, ENERGY_POSES)
+    distance = energy_distance(fake[:half], real[half : 2 * half]) if half else float("nan")
+    elevation = out.elevation_rad
+    return Validation(
+        criterion=math.log(max(variation, 1e-12)) + math.log(max(distance, 1e-12)),
+        bone_variation=variation,
+        energy_distance=distance,
+        consistency_3d=float((out.Y - out.Y_hat).norm(dim=-1).mean()),
+        knee_score=knee_score(X, lifter.skeleton) if lifter.skeleton.legs else float("nan"),
+        elevation_deg=math.degrees(float(elevation.mean())) if elevation is not None else math.nan,
+        X=X,
+        cycle=out,
+    )
+
+
+def bone_variation(
+    X: Float[Tensor, "batch J 3"], subject: Int[Tensor, "batch"], skeleton: Skeleton
+) -> float:
+    """Mean coefficient of variation of each subject's relative bone lengths.
+
+    Args:
+        X: Lifted poses.
+        subject: Which subject each pose shows; subjects with a single pose are passed over.
+        skeleton: The layout.
+    """
+    lengths = bone_lengths(X, skeleton)
+    size = skeleton_height(X, skeleton) if skeleton.legs else lengths.sum(-1)
+    lengths = lengths / size[:, None].clamp_min(1e-12)
+    values = []
+    for one in subject.unique():
+        own = lengths[subject == one]
+        if len(own) > 1:
+            values.append((own.std(0) / own.mean(0).clamp_min(1e-12)).mean())
+    return float(torch.stack(values).mean()) if values else float("nan")
+
+
+def energy_distance(a: Float[Tensor, "n J 2"], b: Float[Tensor, "m J 2"]) -> float:
+    """Energy distance between two samples of poses; 0 for the same distribution.
+
+    Unbiased: a pose is not compared with itself.
+    """
+    a, b = a.flatten(1), b.flatten(1)
+    n, m = len(a), len(b)
+    within_a = torch.cdist(a, a).sum() / (n * (n - 1))
+    within_b = torch.cdist(b, b).sum() / (m * (m - 1))
+    return float(2 * torch.cdist(a, b).mean() - within_a - within_b)

@@ -1,0 +1,49 @@
+"""One door to all sources."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from selflift.config import DataConfig, SyntheticConfig
+from selflift.data.source import load_split
+
+SMALL = SyntheticConfig(
+    train_subjects=2, val_subjects=1, test_subjects=1, clips_per_subject=2, frames_per_clip=10
+)
+
+
+def test_synthetic_data_need_no_file_and_are_the_same_each_time() -> None:
+    config = DataConfig(source="synthetic", root="nowhere", synthetic=SMALL)
+    one, other = load_split(config, "val"), load_split(config, "val")
+    assert len(one) == 4 * 20
+    np.testing.assert_array_equal(one.poses_2d, other.poses_2d)
+
+
+def test_files_are_read_by_name_and_split(tmp_path: Path, make_pose_set) -> None:
+    poses = make_pose_set()
+    poses.save(tmp_path / "mine_test.h5")
+    loaded = load_split(DataConfig(source="files", root=str(tmp_path), name="mine"), "test")
+    np.testing.assert_array_equal(loaded.poses_2d, poses.poses_2d)
+
+
+def test_a_missing_file_is_named_with_the_remedy(tmp_path: Path) -> None:
+    config = DataConfig(source="files", root=str(tmp_path), name="h36m")
+    with pytest.raises(ValueError, match=r"h36m_train.h5': no such file.*data/README.md"):
+        load_split(config, "train")
+
+
+def test_an_empty_split_is_refused(tmp_path: Path, make_pose_set) -> None:
+    poses = make_pose_set()
+    poses.select(np.zeros(len(poses), bool)).save(tmp_path / "poses_val.h5")
+    with pytest.raises(ValueError, match="expected at least one pose, got an empty split"):
+        load_split(DataConfig(source="files", root=str(tmp_path)), "val")
+
+
+def test_an_unknown_source_is_named() -> None:
+    config = replace(DataConfig(), source="web")
+    with pytest.raises(ValueError, match="expected one of synthetic, cmu, files, got 'web'"):
+        load_split(config, "train")

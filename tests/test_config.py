@@ -1,0 +1,91 @@
+"""The YAML files and the dataclasses agree."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from selflift import doors
+from selflift.config import EvalConfig, TrainConfig, to_yaml
+
+GROUPS = ("data", "model", "view", "loss", "optim", "trainer", "experiment")
+CHOICES = [
+    f"{group}={path.stem}"
+    for group in GROUPS
+    for path in sorted((doors.config_folder() / group).glob("*.yaml"))
+    if path.stem != "rig"
+]
+
+
+def composed(*overrides: str) -> TrainConfig:
+    with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
+        return doors.to_schema(compose("train", list(overrides)), TrainConfig)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_choice_of_every_group_fits_the_schema(choice: str) -> None:
+    assert isinstance(composed(choice), TrainConfig)
+
+
+def test_the_default_run_states_every_number() -> None:
+    with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
+        stated = OmegaConf.to_container(compose("train"), resolve=True)
+
+    def keys(tree: dict, prefix: str = "") -> set[str]:
+        found = set()
+        for key, value in tree.items():
+            name = f"{prefix}{key}"
+            found |= keys(value, f"{name}.") if isinstance(value, dict) else {name}
+        return found
+
+    assert keys(stated) == keys(asdict(TrainConfig()))
+
+
+def test_every_key_of_the_evaluation_is_stated() -> None:
+    with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
+        config = compose("eval", ["checkpoint=x"])
+    assert set(config) == set(asdict(EvalConfig()))
+
+
+def test_a_config_written_as_yaml_reads_back_the_same(tmp_path: Path) -> None:
+    config = composed("experiment=cmu", "optim.lr=1e-5", "seed=7", "output_dir='a: b # c'")
+    path = tmp_path / "config.yaml"
+    path.write_text(to_yaml(config))
+    assert doors.load_yaml(path, TrainConfig) == config
+
+
+def test_data_root_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SELFLIFT_DATA", raising=False)
+    assert composed("experiment=cmu").data.root == "data"
+    monkeypatch.setenv("SELFLIFT_DATA", "elsewhere")
+    assert composed("experiment=cmu").data.root == "elsewhere"
+    assert composed("experiment=cmu", "data.root=here").data.root == "here"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+trainer.stepz=3", "stepz"),
+        ("trainer.steps=many", "trainer.steps"),
+        ("loss.w_2d=[1]", "loss.w_2d"),
+    ],
+)
+def test_unknown_keys_and_wrong_types_name_the_key(override: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        composed(override)
+
+
+def test_a_damaged_config_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    with pytest.raises(ValueError, match="no such file"):
+        doors.load_yaml(path, TrainConfig)
+    path.write_text("a: [1, ")
+    with pytest.raises(ValueError, match="expected YAML, got a damaged file"):
+        doors.load_yaml(path, TrainConfig)
+    path.write_text("- 1\n- 2\n")
+    with pytest.raises(ValueError, match="expected a mapping, got ListConfig"):
+        doors.load_yaml(path, TrainConfig)

@@ -1,0 +1,210 @@
+"""The method's figure, closed by a lifter that is right."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from selflift.cycle import (
+    CycleOutput,
+    as_seen_by_discriminator,
+    keep_in_front,
+    run_cycle,
+)
+from selflift.geometry.camera import project
+from selflift.geometry.normalise import pose_size
+from selflift.geometry.rotation import turn_about_root
+from selflift.models import Lifter
+from selflift.views import KINDS, ViewSampler
+
+DEPTH = 10.0
+B, J = 12, 17
+
+
+class Oracle(Lifter):
+    """Says, lift after lift, the offsets and the elevation it was told."""
+
+    def __init__(self, offsets: list[Tensor], elevation_rad: Tensor | None = None) -> None:
+        super().__init__(width=4, num_blocks=1)
+        self.told = list(offsets)
+        self.elevation_rad = elevation_rad
+
+    def offsets_and_elevation(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self.told.pop(0), self.elevation_rad
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def small_lifter(**options: object) -> Lifter:
+    torch.manual_seed(0)
+    return Lifter(width=16, num_blocks=2, **options)
+
+
+def poses(seed: int = 0) -> Tensor:
+    x = 0.1 * torch.randn(B, J, 2, generator=seeded(seed))
+    return x - x[:, :1]
+
+
+def oracle_cycle(bodies: Tensor, kind: str) -> tuple[CycleOutput, Tensor]:
+    """The cycle of a lifter that knows the truth, and the true bodies."""
+    X = bodies + torch.tensor([0.0, 0.0, DEPTH], dtype=bodies.dtype)
+    views = ViewSampler(kind)
+    own = torch.linspace(0.1, 0.3, len(X), dtype=X.dtype)
+    R = views.sample(project(X), own, seeded())
+    Y = turn_about_root(X, R, 0, DEPTH)
+    oracle = Oracle([X[..., 2] - DEPTH, Y[..., 2] - DEPTH], own)
+    return run_cycle(oracle, project(X), views, seeded()), X
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_lifter_that_is_right_closes_the_loop(
+    make_bodies: Callable, kind: str, dtype: torch.dtype, tol: float
+) -> None:
+    out, X = oracle_cycle(make_bodies(B, dtype=dtype), kind)
+    torch.testing.assert_close(out.X, X, atol=10 * tol, rtol=0)
+    torch.testing.assert_close(out.Y_hat, out.Y, atol=10 * tol, rtol=0)
+    torch.testing.assert_close(out.X_hat, X, atol=20 * tol, rtol=0)
+    torch.testing.assert_close(out.x_hat, out.x, atol=10 * tol, rtol=0)
+    # It is no empty loop: the views differ from the input's.
+    assert (out.y - out.x).abs().amax((1, 2)).min() > 1e-3
+
+
+def test_a_lifter_that_is_wrong_does_not_close_the_loop(make_bodies: Callable) -> None:
+    X = make_bodies(B) + torch.tensor([0.0, 0.0, DEPTH])
+    flat = torch.zeros(B, J, dtype=X.dtype)
+    out = run_cycle(Oracle([flat, flat]), project(X), ViewSampler(), seeded())
+    assert (out.Y_hat - out.Y).norm(dim=-1).mean() > 0.05
+    assert (out.x_hat - out.x).norm(dim=-1).mean() > 0.005
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_symbol_has_its_shape(kind: str) -> None:
+    x = poses()
+    out = run_cycle(small_lifter(elevation=kind == "learned"), x, ViewSampler(kind), seeded())
+    shapes = {"R": (B, 3, 3), "x": (B, J, 2), "y": (B, J, 2), "x_hat": (B, J, 2)}
+    shapes |= {name: (B, J, 3) for name in ("X", "Y", "Y_hat", "X_hat")}
+    shapes["elevation_rad"] = (B,)
+    assert set(shapes) == {f.name for f in dataclasses.fields(out)}
+    for name, shape in shapes.items():
+        value = getattr(out, name)
+        if name == "elevation_rad" and kind != "learned":
+            assert value is None
+        else:
+            assert value.shape == shape, name
+            assert torch.isfinite(value).all(), name
+    assert out.x is x
+
+
+def test_every_arrow_of_the_figure_is_its_formula() -> None:
+    lifter = small_lifter().eval()
+    out = run_cycle(lifter, poses(), ViewSampler(), seeded())
+    c = torch.tensor([0.0, 0.0, DEPTH])
+    root = out.X[:, :1]
+    torch.testing.assert_close(out.X, lifter.lift(out.x))
+    torch.testing.assert_close(out.R, ViewSampler().sample(out.x, None, seeded()))
+    torch.testing.assert_close(out.Y, (out.X - root) @ out.R.mT + c)
+    torch.testing.assert_close(out.y, project(out.Y))
+    torch.testing.assert_close(out.Y_hat, lifter.lift(out.y))
+    X_hat = torch.linalg.solve(out.R, (out.Y_hat - c).mT).mT + root
+    torch.testing.assert_close(out.X_hat, X_hat, atol=1e-4, rtol=1e-5)
+    torch.testing.assert_close(out.x_hat, project(out.X_hat))
+
+
+def test_the_roots_stay_where_they_belong() -> None:
+    out = run_cycle(small_lifter(), poses(), ViewSampler(), seeded())
+    c = torch.tensor([0.0, 0.0, DEPTH]).expand(B, 3)
+    torch.testing.assert_close(out.Y[:, 0], c)
+    torch.testing.assert_close(out.y[:, 0], torch.zeros(B, 2))
+    torch.testing.assert_close(out.X_hat[:, 0], out.X[:, 0])
+
+
+def test_the_generator_decides() -> None:
+    lifter = small_lifter().eval()
+    first, again, other = (
+        run_cycle(lifter, poses(), ViewSampler(), seeded(s)).y for s in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("end", ["Y_hat", "x_hat", "y"])
+def test_every_parameter_receives_gradient_from_every_end(end: str) -> None:
+    lifter = small_lifter(elevation=True)
+    out = run_cycle(lifter, poses(), ViewSampler("learned"), seeded())
+    weights = torch.randn(getattr(out, end).shape, generator=seeded(1))
+    (getattr(out, end) * weights).sum().backward()
+    for name, parameter in lifter.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_the_running_statistics_only_follow_the_input() -> None:
+    lifter = small_lifter().train()
+    alone = copy.deepcopy(lifter)
+    for seed in range(3):
+        run_cycle(lifter, poses(seed), ViewSampler(), seeded())
+        alone(poses(seed))
+    for norm, expected in zip(lifter.modules(), alone.modules(), strict=True):
+        if isinstance(norm, nn.BatchNorm1d):
+            assert torch.equal(norm.running_mean, expected.running_mean)
+            assert torch.equal(norm.running_var, expected.running_var)
+            assert not torch.equal(norm.running_mean, torch.zeros_like(norm.running_mean))
+
+
+def test_the_second_lift_sees_its_own_batchs_statistics() -> None:
+    lifter = small_lifter().train()
+    out = run_cycle(lifter, poses(), ViewSampler(), seeded())
+    torch.testing.assert_close(out.Y_hat, lifter.lift(out.y))
+
+
+def test_keep_in_front_only_moves_joints_that_are_too_near() -> None:
+    X = torch.tensor([[1.0, 2.0, -3.0], [1.0, 2.0, 0.5], [1.0, 2.0, 1.0], [1.0, 2.0, 7.0]])
+    kept = keep_in_front(X, 1.0)
+    assert kept[:, 2].tolist() == [1.0, 1.0, 1.0, 7.0]
+    assert torch.equal(kept[:, :2], X[:, :2])
+
+
+def test_a_joint_turned_behind_the_camera_projects_finitely() -> None:
+    offsets = torch.zeros(B, J)
+    offsets[:, 5] = 40.0
+    x = poses()
+    offsets.requires_grad_()
+    out = run_cycle(Oracle([offsets, offsets]), x, ViewSampler(), seeded(3))
+    assert (out.Y[:, 5, 2] < 0).any(), "the case is to occur"
+    (out.y.square().sum() + out.x_hat.square().sum()).backward()
+    assert torch.isfinite(out.y).all() and torch.isfinite(out.x_hat).all()
+    assert torch.isfinite(offsets.grad).all()
+
+
+def test_unit_size_is_the_same_for_every_pose(batch: tuple, dtype: torch.dtype, tol: float) -> None:
+    x = 0.1 * torch.randn((*batch, J, 2), generator=seeded(), dtype=dtype)
+    seen = as_seen_by_discriminator(x, DEPTH, "unit")
+    torch.testing.assert_close(
+        pose_size(seen), torch.ones(batch, dtype=dtype), atol=10 * tol, rtol=0
+    )
+    # Only the size is gone.
+    torch.testing.assert_close(seen * pose_size(x)[..., None, None], x)
+    torch.testing.assert_close(as_seen_by_discriminator(7 * x, DEPTH, "unit"), seen)
+
+
+def test_kept_size_is_only_brought_to_the_order_of_one(batch: tuple, dtype: torch.dtype) -> None:
+    x = 0.1 * torch.randn((*batch, J, 2), generator=seeded(), dtype=dtype)
+    torch.testing.assert_close(as_seen_by_discriminator(x, DEPTH, "kept"), 10 * x)
+
+
+def test_a_pose_in_one_point_has_a_finite_unit_size() -> None:
+    seen = as_seen_by_discriminator(torch.zeros(2, J, 2), DEPTH, "unit")
+    assert torch.equal(seen, torch.zeros(2, J, 2))
+
+
+def test_unknown_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="discriminator_size: expected 'unit' or 'kept', got 'xl'"):
+        as_seen_by_discriminator(poses(), DEPTH, "xl")

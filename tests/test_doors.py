@@ -1,0 +1,164 @@
+"""The commands as a user types them, wrong ones included: one line, exit status 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SRC = Path(__file__).resolve().parents[1] / "src"
+
+
+def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=folder,
+        env=_environment(environment),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def _environment(extra: dict[str, str]) -> dict[str, str]:
+    base = {k: v for k, v in os.environ.items() if k not in ("SELFLIFT_DATA", "HYDRA_FULL_ERROR")}
+    return {**base, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1", **extra}
+
+
+def one_line(done: subprocess.CompletedProcess) -> str:
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("selflift: error: ")
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("user")
+    done = command(folder, "selflift.train", "experiment=smoke", "output_dir=run")
+    assert done.returncode == 0, done.stderr
+    assert "depth sign settled by anatomy" in done.stdout
+    assert "chosen without 3D truth" in done.stdout
+    return folder
+
+
+def test_train_writes_the_run_folder_and_nothing_else(run_folder: Path) -> None:
+    assert {p.name for p in run_folder.iterdir()} == {"run"}
+    assert (run_folder / "run" / "checkpoints" / "best.pt").is_file()
+
+
+def test_eval_prints_a_table_and_writes_its_files(run_folder: Path, tmp_path: Path) -> None:
+    done = command(tmp_path, "selflift.eval", f"checkpoint={run_folder / 'run'}",
+                   f"output_dir={tmp_path / 'out'}")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "PA-MPJPE" in done.stdout and "mean over actions" in done.stdout
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    for key in ("pa_mpjpe_mm", "pa_mpjpe_reflected_mm", "n_mpjpe_mm", "mpjpe_mm",
+                "baseline_flat_pa_mpjpe_mm", "num_poses", "actions"):  # fmt: skip
+        assert key in metrics
+    assert list((tmp_path / "out").rglob("*.png"))
+
+
+def test_resume_says_that_nothing_is_left(run_folder: Path) -> None:
+    done = command(run_folder, "selflift.train", "resume=run")
+    assert done.returncode == 0, done.stderr
+    assert "nothing to do" in done.stdout
+
+
+def test_resume_refuses_other_overrides(run_folder: Path) -> None:
+    line = one_line(command(run_folder, "selflift.train", "resume=run", "seed=3"))
+    assert "expected no other overrides" in line and "seed=3" in line
+
+
+def test_a_used_folder_is_refused(run_folder: Path) -> None:
+    line = one_line(command(run_folder, "selflift.train", "experiment=smoke", "output_dir=run"))
+    assert "resume=run" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["trainer.stepz=3"], "trainer.stepz"),
+        (["trainer.steps=many"], "trainer.steps"),
+        (["experiment=nowhere"], "nowhere"),
+        (["trainer.steps=0"], "trainer.steps: expected at least 1, got 0"),
+        (["resume=nowhere"], "nowhere"),
+        (["experiment=cmu", "data.root=nowhere"], "set data.root"),
+        (["experiment=h36m", "data.root=nowhere"], "h36m_train.h5"),
+        (["trainer.steps"], "trainer.steps"),
+    ],
+)
+def test_training_from_bad_input_is_one_line(
+    tmp_path: Path, arguments: list[str], expected: str
+) -> None:
+    assert expected in one_line(command(tmp_path, "selflift.train", *arguments))
+    assert not list(tmp_path.iterdir()), "bad input must leave nothing behind"
+
+
+def test_evaluating_bad_input_is_one_line(run_folder: Path, tmp_path: Path) -> None:
+    best = run_folder / "run" / "checkpoints" / "best.pt"
+    cut = tmp_path / "cut.pt"
+    cut.write_bytes(best.read_bytes()[:2000])
+    cases = {
+        (): "checkpoint",
+        ("checkpoint=nowhere.pt",): "no such file",
+        (f"checkpoint={cut}",): "cut short",
+        (f"checkpoint={best}", "split=exam"): "got 'exam'",
+        (f"checkpoint={best}", "data.source=cmu", "data.root=nowhere"): "cmu17_test.npz",
+    }
+    for arguments, expected in cases.items():
+        assert expected in one_line(command(tmp_path, "selflift.eval", *arguments))
+    np.savez(tmp_path / "cmu17_test.npz", positions=np.zeros((3, 16, 3), np.float32),
+             subject=["A"] * 3, action=["walk"] * 3, clip=["c"] * 3, fps=[25] * 3,
+             frame=[0, 1, 2])  # fmt: skip
+    arguments = (f"checkpoint={best}", "data.source=cmu", f"data.root={tmp_path}")
+    assert "(3, 16, 3)" in one_line(command(tmp_path, "selflift.eval", *arguments))
+
+
+def test_the_composed_config_is_shown_without_running(tmp_path: Path) -> None:
+    done = command(tmp_path, "selflift.train", "experiment=h36m", "--cfg", "job")
+    assert done.returncode == 0, done.stderr
+    assert "name: h36m" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_one_line_and_keeps_earlier_files(tmp_path: Path) -> None:
+    # A file where the run folder should be stands for any place that can't be written.
+    (tmp_path / "taken").write_text("mine")
+    done = command(tmp_path, "selflift.train", "experiment=smoke", "output_dir=taken/run")
+    assert "taken" in one_line(done)
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "selflift.train", "experiment=smoke", "output_dir=run",
+         "trainer.steps=100000", "trainer.validate_every=100000"],
+        cwd=tmp_path, env=_environment({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    for _ in range(600):
+        if (tmp_path / "run" / "config.yaml").exists():
+            break
+        time.sleep(0.1)
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, err
+    assert "go on with resume=run" in out
+    assert (tmp_path / "run" / "checkpoints" / "last.pt").is_file()
+
+
+def test_importing_the_package_does_not_start_hydra_or_torch(tmp_path: Path) -> None:
+    code = "import sys, selflift; print([m for m in ('torch', 'hydra', 'matplotlib') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=_environment({}),
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.stdout.strip() == "[]", done.stderr
