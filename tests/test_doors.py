@@ -158,7 +158,8 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
 
 
 def test_importing_the_package_does_not_start_hydra_or_torch(tmp_path: Path) -> None:
-    code = "import sys, selflift; print([m for m in ('torch', 'hydra', 'matplotlib') if m in sys.modules])"
+    heavy = ("torch", "hydra", "matplotlib")
+    code = f"import sys, selflift; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=_environment({}),
                           capture_output=True, text=True)  # fmt: skip
     assert done.stdout.strip() == "[]", done.stderr

@@ -78,7 +78,9 @@ def load_yaml(path: Path, schema: type[Schema]) -> Schema:
         loaded = OmegaConf.load(path)
     except Exception as error:  # the YAML parser raises many kinds; all mean a damaged file
         reason = str(error).splitlines()[0]
-        raise ValueError(f"config '{path}': expected YAML, got a damaged file ({reason})") from error
+        raise ValueError(
+            f"config '{path}': expected YAML, got a damaged file ({reason})"
+        ) from error
     if not isinstance(loaded, DictConfig):
         raise ValueError(f"config '{path}': expected a mapping, got {type(loaded).__name__}")
     return to_schema(loaded, schema)

@@ -34,9 +34,7 @@ def consistency_2d(
     return (x - x_hat).square().sum(-1).mean()
 
 
-def bone_variation(
-    X: Float[Tensor, "batch J 3"], skeleton: Skeleton
-) -> Float[Tensor, ""]:
+def bone_variation(X: Float[Tensor, "batch J 3"], skeleton: Skeleton) -> Float[Tensor, ""]:
     """How much the relative lengths of bones vary over a batch: ``mean_b var(l_b) / mean(l_b)^2``.
 
     ``l_b`` is the length of bone ``b`` relative to the height of the skeleton. People's proportions

@@ -7,7 +7,8 @@ subtracted, the head that fixes the scale, left and right, the bones that are dr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 
@@ -51,12 +52,42 @@ class Skeleton:
                 f"{len(self.left)} and {len(self.right)}; list them in pairs"
             )
 
+    def to_json(self) -> str:
+        """The layout as JSON text, as files carry it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Skeleton:
+        """The layout of :meth:`to_json`.
+
+        Raises:
+            ValueError: If the text is no such layout.
+        """
+        try:
+            table = json.loads(text)
+            return cls(
+                name=str(table["name"]),
+                joints=tuple(str(joint) for joint in table["joints"]),
+                parents=tuple(int(parent) for parent in table["parents"]),
+                left=tuple(int(joint) for joint in table["left"]),
+                right=tuple(int(joint) for joint in table["right"]),
+                head=int(table["head"]),
+                legs=tuple((int(h), int(k), int(a)) for h, k, a in table["legs"]),
+            )
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(
+                "skeleton: expected JSON with name, joints, parents, left, right, head and legs, "
+                f"got text without a valid {error}"
+            ) from error
+
     @property
     def num_joints(self) -> int:
+        """``J``."""
         return len(self.joints)
 
     @cached_property
     def root(self) -> int:
+        """The joint without a parent, which poses are centred on."""
         return self.parents.index(-1)
 
     @cached_property

@@ -70,13 +70,15 @@ class ViewSampler:
         Returns:
             ``R``, world-free: from the sample's camera frame to the random view's.
         """
-        n, options = len(like), {"dtype": like.dtype, "device": like.device}
-        turn = torch.rand(n, generator=generator, **options) * 2 - 1
-        a = turn * math.radians(self.azimuth_range_deg)
+        like = like.new_empty(len(like))
+
+        def uniform() -> Tensor:
+            return torch.empty_like(like).uniform_(-1, 1, generator=generator)
+
+        a = uniform() * math.radians(self.azimuth_range_deg)
         if self.kind == "paper":
-            tilt = torch.rand(n, generator=generator, **options) * 2 - 1
-            return pitch(tilt * math.radians(self.elevation_range_deg)) @ azimuth(a)
-        noise = torch.randn(n, generator=generator, **options)
+            return pitch(uniform() * math.radians(self.elevation_range_deg)) @ azimuth(a)
+        noise = torch.empty_like(like).normal_(generator=generator)
         if self.kind == "known":
             own = torch.full_like(a, math.radians(self.elevation_mean_deg))
             new = own + math.radians(self.elevation_std_deg) * noise

@@ -32,7 +32,8 @@ RIGHT_COLOUR = "#D55E00"
 TRUNK_COLOUR = "#333333"
 SIDE_VIEW_DEG = 90.0
 MARGIN = 1.12
-PANEL_INCHES = 2.1
+# Panels are taller than wide, as most bodies are.
+PANEL_WIDTH, PANEL_HEIGHT = 1.75, 2.2
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def figure_poses(rows: Sequence[ExamplePose]) -> Figure:
     """
     titles = ("2D input", "prediction, camera view", "truth, camera view",
               "prediction, side view", "truth, side view")  # fmt: skip
-    figure, axes = _grid(len(rows), titles, label_inches=1.6)
+    figure, axes = _grid(len(rows), titles, label_inches=1.6, gap=0.3)
     for row, line in zip(rows, axes, strict=True):
         plot_pose_2d(line[0], row.pose_2d, row.skeleton)
         views = []
@@ -102,7 +103,7 @@ def figure_poses(rows: Sequence[ExamplePose]) -> Figure:
             plot_pose_3d(line[i + 1], row.truth, row.skeleton, azimuth_deg)
             views += [_view(X, azimuth_deg)[0] for X in (row.prediction, row.truth)]
         _frame(line[1:], np.concatenate(views))
-        line[1].set_xlabel(row.error, fontsize=9)
+        line[1].set_title(row.error, fontsize=9)
         line[0].annotate(
             row.label, (0, 0.5), (-12, 0), xycoords="axes fraction", textcoords="offset points",
             ha="right", va="center", fontsize=9, linespacing=1.5,
@@ -128,7 +129,7 @@ def figure_cycle(cycle: CycleOutput, skeleton: Skeleton, count: int) -> Figure:
               r"$Y$, side view", r"$\hat{Y}$, side view", r"$\hat{x}$, closed")  # fmt: skip
     flat = {name: _arrays(getattr(cycle, name), count) for name in ("x", "y", "x_hat")}
     solid = {name: _arrays(getattr(cycle, name), count) for name in ("X", "Y", "Y_hat")}
-    figure, axes = _grid(len(flat["x"]), titles, label_inches=0.1)
+    figure, axes = _grid(len(flat["x"]), titles, label_inches=0.1, gap=0.08)
     for i, line in enumerate(axes):
         for column, name in ((0, "x"), (3, "y"), (6, "x_hat")):
             plot_pose_2d(line[column], flat[name][i], skeleton)
@@ -193,31 +194,35 @@ def _draw(ax: Axes, points: np.ndarray, depth: np.ndarray, skeleton: Skeleton) -
 
 def _frame(axes: Sequence[Axes], points: np.ndarray) -> None:
     low, high = points.min(0), points.max(0)
-    centre, half = (low + high) / 2, MARGIN * max((high - low).max() / 2, 1e-9)
+    centre = (low + high) / 2
+    panel = np.array([PANEL_WIDTH, PANEL_HEIGHT])
+    half = MARGIN * panel * max(((high - low) / 2 / panel).max(), 1e-9)
     for ax in axes:
-        ax.set_xlim(centre[0] - half, centre[0] + half)
-        ax.set_ylim(centre[1] - half, centre[1] + half)
+        ax.set_xlim(centre[0] - half[0], centre[0] + half[0])
+        ax.set_ylim(centre[1] - half[1], centre[1] + half[1])
         ax.set_aspect("equal")
 
 
 def _grid(
-    num_rows: int, titles: Sequence[str], label_inches: float
+    num_rows: int, titles: Sequence[str], label_inches: float, gap: float
 ) -> tuple[Figure, list[list[Axes]]]:
     if num_rows == 0:
         raise ValueError("figure: expected at least one pose to draw, got none")
-    top, bottom, gap = 0.35, 0.45, 0.28
-    width = label_inches + len(titles) * (PANEL_INCHES + 0.08) + 0.1
-    height = top + bottom + num_rows * (PANEL_INCHES + gap)
+    heading, legend, between = 0.3, 0.4, 0.08
+    width = label_inches + len(titles) * (PANEL_WIDTH + between)
+    height = heading + num_rows * (PANEL_HEIGHT + gap) + legend
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     grid = figure.subplots(num_rows, len(titles), squeeze=False)
     figure.subplots_adjust(
-        left=label_inches / width, right=1 - 0.1 / width, top=1 - top / height,
-        bottom=(bottom + gap) / height, wspace=0.04, hspace=gap / PANEL_INCHES,
+        left=label_inches / width, right=1 - between / width, bottom=legend / height,
+        top=1 - (heading + gap) / height, wspace=between / PANEL_WIDTH, hspace=gap / PANEL_HEIGHT,
     )  # fmt: skip
     axes = [list(line) for line in grid]
     for ax, title in zip(axes[0], titles, strict=True):
-        ax.set_title(title, fontsize=10)
+        box = ax.get_position()
+        middle = (box.x0 + box.x1) / 2
+        figure.text(middle, 1 - heading / 2 / height, title, ha="center", va="center", fontsize=10)
     sides = {"left limbs": LEFT_COLOUR, "right limbs": RIGHT_COLOUR, "trunk": TRUNK_COLOUR}
     figure.legend(
         handles=[Line2D([], [], color=c, linewidth=2.5, label=name) for name, c in sides.items()],

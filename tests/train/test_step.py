@@ -60,7 +60,9 @@ def test_mirrored_poses_exchange_left_and_right_and_change_the_sign_of_x() -> No
 
 
 def test_seeded_generators_differ_between_neighbouring_keys() -> None:
-    draws = {torch.rand(1, generator=seeded(CPU, 0, s, k)).item() for s in (1, 2) for k in range(50)}
+    draws = {
+        torch.rand(1, generator=seeded(CPU, 0, s, k)).item() for s in (1, 2) for k in range(50)
+    }
     assert len(draws) == 100
     a, b = (torch.rand(3, generator=seeded(CPU, 7, 1, 2)) for _ in range(2))
     assert torch.equal(a, b)

@@ -26,9 +26,8 @@ Datasets are chunked and compressed (gzip, shuffle). Files are written atomicall
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import h5py
@@ -194,7 +193,7 @@ class PoseSet:
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
             file.attrs["format"] = FORMAT
             file.attrs["version"] = VERSION
-            file.attrs["skeleton"] = json.dumps(asdict(self.skeleton))
+            file.attrs["skeleton"] = self.skeleton.to_json()
             file.attrs["unit_2d"] = "px"
             file.attrs["unit_3d"] = "mm"
             file.attrs["frame_3d"] = "camera"
@@ -278,9 +277,7 @@ def _read(file: h5py.File, path: Path) -> PoseSet:
             rotation=optional("cameras/rotation"),
             centre_mm=optional("cameras/centre_mm"),
         )
-    table = json.loads(file.attrs["skeleton"])
-    table["legs"] = tuple(tuple(leg) for leg in table["legs"])
-    skeleton = Skeleton(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+    skeleton = Skeleton.from_json(file.attrs["skeleton"])
     return PoseSet(
         skeleton=skeleton,
         poses_2d=array("poses_2d"),

@@ -28,9 +28,7 @@ def load_split(data: DataConfig, split: str) -> PoseSet:
     if data.source == "cmu":
         return film(cmu.read_clips(data.root, split), data.rig, H36M_17)
     if data.source != "files":
-        raise ValueError(
-            f"data.source: expected one of {', '.join(SOURCES)}, got '{data.source}'"
-        )
+        raise ValueError(f"data.source: expected one of {', '.join(SOURCES)}, got '{data.source}'")
     path = Path(data.root) / f"{data.name}_{split}.h5"
     if not path.is_file():
         raise ValueError(

@@ -76,30 +76,36 @@ def table(summary: dict[str, Any]) -> str:
     Args:
         summary: What :func:`summarise` returned.
     """
-    height = summary["skeleton_height_mm"]
-    columns = {
-        "pa_mpjpe_mm": "PA-MPJPE (proper)",
-        "pa_mpjpe_reflected_mm": "PA (reflection)",
-        "n_mpjpe_mm": "N-MPJPE (LSQ scale)",
-        "mpjpe_mm": f"MPJPE (height {height:g} mm)",
-        "baseline_flat_pa_mpjpe_mm": "flat PA (proper)",
-        "baseline_flat_n_mpjpe_mm": "flat N (LSQ scale)",
+    titles = {
+        "num_poses": ("poses", ""),
+        "pa_mpjpe_mm": ("PA-MPJPE", "(proper)"),
+        "pa_mpjpe_reflected_mm": ("PA-MPJPE", "(reflection)"),
+        "n_mpjpe_mm": ("N-MPJPE", "(LSQ scale)"),
+        "mpjpe_mm": ("MPJPE", f"(height {summary['skeleton_height_mm']:g} mm)"),
+        "baseline_flat_pa_mpjpe_mm": ("flat PA", "(proper)"),
+        "baseline_flat_n_mpjpe_mm": ("flat N", "(LSQ scale)"),
     }
-    rows = sorted(summary["actions"], key=lambda row: row["action"])
+    actions = sorted(summary["actions"], key=lambda row: row["action"])
     total = {"num_poses": summary["num_poses"]}
     means = [
-        {"action": "mean over actions", **total, **{key: summary[key] for key in columns}},
+        {"action": "mean over actions", **summary},
         {"action": "mean over frames", **total, **summary["per_frame"]},
     ]
-    width = max(len(row["action"]) for row in [*rows, *means])
-    head = "  ".join([f"{'action':<{width}}", f"{'poses':>8}", *columns.values()])
+    first = max(len(row["action"]) for row in [*actions, *means])
+    widths = {key: max(8, *map(len, title)) for key, title in titles.items()}
 
-    def line(row: dict[str, Any]) -> str:
-        numbers = [f"{row[key]:>{len(title)}.1f}" for key, title in columns.items()]
-        return "  ".join([f"{row['action']:<{width}}", f"{row['num_poses']:>8}", *numbers])
+    def line(name: str, cells: dict[str, str]) -> str:
+        return "  ".join([f"{name:<{first}}", *(f"{cells[k]:>{widths[k]}}" for k in titles)])
 
-    rule = "-" * len(head)
-    return "\n".join([head, rule, *map(line, rows), rule, *map(line, means), "", *_notes(summary)])
+    def numbers(row: dict[str, Any]) -> str:
+        cells = {key: f"{row[key]:.1f}" for key in titles if key != "num_poses"}
+        return line(row["action"], {"num_poses": str(row["num_poses"]), **cells})
+
+    head = [line(("action", "")[i], {k: title[i] for k, title in titles.items()}) for i in (0, 1)]
+    rule = "-" * len(head[0])
+    return "\n".join(
+        [*head, rule, *map(numbers, actions), rule, *map(numbers, means), "", *_notes(summary)]
+    )
 
 
 def write(summary: dict[str, Any], path: str | Path) -> None:
@@ -139,12 +145,12 @@ def _first_word(label: str) -> str:
 
 
 def _notes(summary: dict[str, Any]) -> list[str]:
-    score = summary["knee_score"]
-    verdict = "backward: the lifter is MIRRORED in depth" if summary["mirrored"] else "forward"
+    score, mirrored = summary["knee_score"], summary["mirrored"]
     return [
-        f"All errors in mm, over all joints and {summary['num_poses']} poses; "
-        "flat: the baseline without any depth.",
+        "All errors in mm. Headline: mean over actions (of each action's mean over its poses).",
+        "flat: the baseline, the same 2D without any depth.",
         f"MPJPE: every prediction is scaled to an assumed {summary['skeleton_height_mm']:g} mm "
         "from ankles to head; no truth is used.",
-        f"Knee score {score:+.2f}: predicted knees bend {verdict}.",
+        f"Knee score {score:+.2f}: predicted knees bend "
+        + ("backward: the lifter is mirrored in depth." if mirrored else "forward."),
     ]

@@ -1,0 +1,1 @@
+"""Cameras, rotations, normalisation, alignment and anatomy: functions of their arguments."""

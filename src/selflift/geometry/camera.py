@@ -14,6 +14,7 @@ The method itself only uses the camera of focal length 1 at the origin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -42,11 +43,9 @@ class Intrinsics:
     @classmethod
     def pinhole(cls, f_px: float, c_px: tuple[float, float]) -> Intrinsics:
         """One distortion-free camera with square pixels."""
-        return cls(
-            torch.tensor([f_px, f_px]), torch.tensor(c_px), torch.zeros(3), torch.zeros(2)
-        )
+        return cls(torch.tensor([f_px, f_px]), torch.tensor(c_px), torch.zeros(3), torch.zeros(2))
 
-    def map(self, function) -> Intrinsics:
+    def map(self, function: Callable[[Tensor], Tensor]) -> Intrinsics:
         """The same cameras with ``function`` applied to every tensor (indexing, ``.double()``)."""
         return Intrinsics(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
 
@@ -79,9 +78,7 @@ def backproject(
     return torch.cat([x * z, z], dim=-1)
 
 
-def distort(
-    x: Float[Tensor, "*batch J 2"], intrinsics: Intrinsics
-) -> Float[Tensor, "*batch J 2"]:
+def distort(x: Float[Tensor, "*batch J 2"], intrinsics: Intrinsics) -> Float[Tensor, "*batch J 2"]:
     r"""Apply Human3.6M's lens model in the normalised plane.
 
     ``x_d = x (1 + k1 r^2 + k2 r^4 + k3 r^6 + 2 (p2 x + p1 y)) + r^2 (p2, p1)`` with

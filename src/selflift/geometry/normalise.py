@@ -173,9 +173,7 @@ def bone_lengths(
     return (X[..., list(child), :] - X[..., list(parent), :]).norm(dim=-1)
 
 
-def skeleton_height(
-    X: Float[Tensor, "*batch J 3"], skeleton: Skeleton
-) -> Float[Tensor, "*batch"]:
+def skeleton_height(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch"]:
     """Length of the chain of bones from the ankles to the head (legs averaged over the sides).
 
     It does not change with the pose, so it gives a person's size in any posture. It is about

@@ -95,9 +95,7 @@ class Lifter(nn.Module):
         z = (self.depth + d).clamp_min(self.min_depth)
         return Lifted(backproject(x, z), d, elevation_rad)
 
-    def offsets_and_elevation(
-        self, x: Float[Tensor, "*batch J 2"]
-    ) -> tuple[Tensor, Tensor | None]:
+    def offsets_and_elevation(self, x: Float[Tensor, "*batch J 2"]) -> tuple[Tensor, Tensor | None]:
         """The network's two outputs: ``(..., J)`` and ``(...)`` or ``None``."""
         batch = x.shape[:-2]
         features = self.trunk(x.reshape(-1, 2 * self.skeleton.num_joints))
@@ -123,9 +121,7 @@ class Lifter(nn.Module):
         return [p for head in heads for p in head.parameters()]
 
     @classmethod
-    def from_checkpoint(
-        cls, path: str | Path, device: torch.device | str = "cpu"
-    ) -> Lifter:
+    def from_checkpoint(cls, path: str | Path, device: torch.device | str = "cpu") -> Lifter:
         """Build a lifter and load its weights; ready for inference.
 
         Args:

@@ -1,3 +1,5 @@
+"""``python -m selflift.train``."""
+
 from selflift.train.cli import main
 
 main()

@@ -17,11 +17,12 @@ from selflift.config import TrainConfig, to_yaml
 from selflift.cycle import CycleOutput
 from selflift.geometry.align import procrustes
 from selflift.geometry.anatomy import knee_score
+from selflift.models import Lifter
 from selflift.train.setup import check, choose_device, load_poses
 from selflift.train.state import TrainState, lifter_arguments
 from selflift.train.step import Batches, seeded, train_step
 from selflift.train.story import Story
-from selflift.train.validate import Validation, validate
+from selflift.train.validate import validate
 from selflift.views import ViewSampler
 from selflift.viz import figure_cycle, save_figure
 
@@ -126,7 +127,7 @@ class Run:
             self._save("best")
         self._save("last")
 
-    def _inference(self):
+    def _inference(self) -> Lifter:
         return self.state.average if self.config.optim.ema > 0 else self.state.lifter.eval()
 
     def _save(self, name: str) -> None:

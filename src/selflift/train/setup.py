@@ -120,11 +120,12 @@ def check(config: TrainConfig) -> None:
             "loss.discriminator_size: expected 'unit' or 'kept', got "
             f"'{config.loss.discriminator_size}'"
         )
-    for name in ("w_2d", "w_3d", "w_adv", "r1", "gradient_penalty"):
+    for name in ("w_2d", "w_3d", "w_bone", "w_adv", "r1", "gradient_penalty"):
         if getattr(config.loss, name) < 0:
             raise ValueError(f"loss.{name}: expected 0 or more, got {getattr(config.loss, name)}")
-    if config.loss.w_2d == config.loss.w_3d == config.loss.w_adv == 0:
-        raise ValueError("loss: expected at least one weight above 0, got none; nothing would train")
+    weights = (config.loss.w_2d, config.loss.w_3d, config.loss.w_bone, config.loss.w_adv)
+    if not any(weights):
+        raise ValueError("loss: expected at least one weight above 0, got none; set w_adv")
     if not 0 <= config.optim.ema < 1:
         raise ValueError(f"optim.ema: expected a decay in [0, 1), got {config.optim.ema}")
     learning_rate_factor(0, config.trainer.steps, config.optim)

@@ -57,16 +57,19 @@ class TrainState:
                 ).to(device)
         average = copy.deepcopy(lifter).requires_grad_(False).eval()
         optim = config.optim
-        betas = (optim.beta1, optim.beta2)
+
+        def adam(network: nn.Module, rate: float) -> torch.optim.Optimizer:
+            betas = (optim.beta1, optim.beta2)
+            return torch.optim.Adam(network.parameters(), rate, betas, fused=True)
+
         return cls(
             lifter=lifter,
             average=average,
             discriminator=discriminator,
-            lifter_optimiser=torch.optim.Adam(lifter.parameters(), optim.lr, betas, fused=True),
-            discriminator_optimiser=discriminator
-            and torch.optim.Adam(
-                discriminator.parameters(), optim.lr_discriminator, betas, fused=True
-            ),
+            lifter_optimiser=adam(lifter, optim.lr),
+            discriminator_optimiser=None
+            if discriminator is None
+            else adam(discriminator, optim.lr_discriminator),
             step=0,
             best=float("inf"),
             best_step=0,

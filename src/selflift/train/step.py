@@ -102,8 +102,7 @@ def learning_rate_factor(step: int, steps: int, optim: OptimConfig) -> float:
     if optim.schedule == "cosine":
         return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
     raise ValueError(
-        "optim.schedule: expected 'constant', 'exponential' or 'cosine', got "
-        f"'{optim.schedule}'"
+        f"optim.schedule: expected 'constant', 'exponential' or 'cosine', got '{optim.schedule}'"
     )
 
 

@@ -117,8 +117,9 @@ def sequence(rng: Rng, t: Array, draw: Callable[[], Array], pace: float, hold_s:
 
 def look(rng: Rng, t: Array) -> Array:
     """Head angles (T, 3): glances around, with a slow wander."""
-    low, high = np.radians([(-22, -12, -50), (32, 12, 50)])
-    glances = sequence(rng, t, lambda: rng.uniform(low, high), 0.8, rng.uniform(0.3, 1.5))
+    low, high = (-22, -12, -50), (32, 12, 50)
+    pace, hold_s = 0.8, rng.uniform(0.3, 1.5)
+    glances = sequence(rng, t, lambda: np.radians(rng.uniform(low, high)), pace, hold_s)
     return glances + drift(rng, t, np.radians([4.0, 3.0, 6.0]))
 
 
