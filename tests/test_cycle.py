@@ -173,12 +173,13 @@ def test_keep_in_front_only_moves_joints_that_are_too_near() -> None:
 
 
 def test_a_joint_turned_behind_the_camera_projects_finitely() -> None:
-    offsets = torch.zeros(B, J)
-    offsets[:, 5] = 40.0
-    x = poses()
+    offsets = torch.zeros(2, B, J)
+    offsets[0, :, 5] = offsets[1, :, 6] = 40.0
     offsets.requires_grad_()
-    out = run_cycle(Oracle([offsets, offsets]), x, ViewSampler(), seeded(3))
-    assert (out.Y[:, 5, 2] < 0).any(), "the case is to occur"
+    out = run_cycle(Oracle([*offsets]), poses(), ViewSampler(), seeded(3))
+    assert (out.Y[:, 5, 2] < 0).any() and (out.X_hat[..., 2] < 0).any(), "the case is to occur"
+    torch.testing.assert_close(out.y, project(keep_in_front(out.Y, 1.0)))
+    torch.testing.assert_close(out.x_hat, project(keep_in_front(out.X_hat, 1.0)))
     (out.y.square().sum() + out.x_hat.square().sum()).backward()
     assert torch.isfinite(out.y).all() and torch.isfinite(out.x_hat).all()
     assert torch.isfinite(offsets.grad).all()

@@ -86,7 +86,8 @@ def test_a_used_folder_is_refused(run_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["trainer.stepz=3"], "trainer.stepz"),
+        (["trainer.stepz=3"], "no key 'trainer.stepz'; did you mean trainer.steps"),
+        (["w_3d=1"], "did you mean loss.w_3d?"),
         (["trainer.steps=many"], "trainer.steps"),
         (["experiment=nowhere"], "nowhere"),
         (["trainer.steps=0"], "trainer.steps: expected at least 1, got 0"),

@@ -169,6 +169,11 @@ def test_gradient_flows_to_the_elevation(spread: float) -> None:
     assert (own.grad.abs() > 1e-6).all()
 
 
+def test_gradient_of_the_elevation_is_right_through_mean_and_spread_too() -> None:
+    own = elevations(5, 10, 4).requires_grad_()
+    assert torch.autograd.gradcheck(lambda e: draw(ViewSampler("learned"), 5, e), (own,))
+
+
 def test_only_learned_needs_an_elevation() -> None:
     needs = [kind for kind in KINDS if ViewSampler(kind).needs_elevation]
     assert needs == ["learned"]

@@ -7,7 +7,9 @@ error and exit status 2.
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -102,7 +104,7 @@ def run(config_name: str, schema: type[Schema], function: Callable[[Schema], Any
 
     def task(config: DictConfig) -> Any:
         # Caught here as well: Hydra would print a line of its own about an error in the job.
-        with _one_line_errors():
+        with _one_line_errors(schema):
             plain = to_schema(config, schema)
             if HydraConfig.get().mode == RunMode.MULTIRUN and not any(
                 override.startswith("output_dir=") for override in task_overrides()
@@ -112,13 +114,13 @@ def run(config_name: str, schema: type[Schema], function: Callable[[Schema], Any
 
     # Without it Hydra prints its own, longer messages and exits with 1.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    with _one_line_errors():
+    with _one_line_errors(schema):
         folder = str(config_folder())
         hydra.main(version_base="1.3", config_path=folder, config_name=config_name)(task)()
 
 
 @contextmanager
-def _one_line_errors() -> Iterator[None]:
+def _one_line_errors(schema: type[Any]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
@@ -127,5 +129,26 @@ def _one_line_errors() -> Iterator[None]:
         if os.environ.get("SELFLIFT_TRACEBACK"):
             raise
         line = "; ".join(part.strip() for part in str(error).splitlines() if part.strip())
+        unknown = re.match(r"Could not override '([^']+)'", line)
+        if unknown:
+            line = f"config: no key '{unknown[1]}'{_hint(unknown[1], schema)}"
         print(f"selflift: error: {line}", file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
+
+
+def _hint(key: str, schema: type[Any]) -> str:
+    known = list(_keys(OmegaConf.structured(schema)))
+    # A key under the wrong group is as common a slip as a misspelt one.
+    same_end = [name for name in known if name.split(".")[-1] == key.split(".")[-1]]
+    close = same_end or difflib.get_close_matches(key, known, n=3)
+    if not close:
+        return "; --cfg job shows all keys"
+    return f"; did you mean {' or '.join(close)}?"
+
+
+def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in map(str, config):
+        name = f"{prefix}{key}"
+        yield name
+        if not OmegaConf.is_missing(config, key) and isinstance(config[key], DictConfig):
+            yield from _keys(config[key], f"{name}.")

@@ -89,5 +89,5 @@ class ViewSampler:
                     "set model.lifter.elevation=true"
                 )
             own = elevation_rad
-            new = own.mean() + own.std() * noise
+            new = own.mean() + own.std(correction=0) * noise
         return pitch(new) @ azimuth(a) @ pitch(-own)

@@ -14,6 +14,7 @@ from selflift import checkpoint
 from selflift.config import DataConfig, EvalConfig
 from selflift.data.poses import PoseSet
 from selflift.data.source import load_split
+from selflift.device import choose_device
 from selflift.doors import run
 from selflift.eval.evaluate import Evaluation, evaluate
 from selflift.eval.report import examples, summarise, table, write
@@ -23,6 +24,8 @@ from selflift.models import Lifter
 from selflift.viz import ExamplePose, figure_poses, save_figure
 
 Schema = TypeVar("Schema")
+
+LABEL_LENGTH = 20
 
 
 def evaluate_run(config: EvalConfig) -> dict[str, Any]:
@@ -39,7 +42,7 @@ def evaluate_run(config: EvalConfig) -> dict[str, Any]:
     """
     path = checkpoint_path(config.checkpoint)
     content = checkpoint.load(path)
-    device = _device(config.device)
+    device = choose_device(config.device)
     lifter = Lifter.from_content(content, device)
     normaliser = _normaliser(content)
     data = resolve_data(config, content.metadata)
@@ -119,10 +122,10 @@ def example_poses(evaluation: Evaluation, poses: PoseSet) -> list[ExamplePose]:
     for quantile, i in examples(error).items():
         prediction, truth = evaluation.predictions[i], evaluation.truth[i]
         scaled = scale_fit(torch.from_numpy(prediction), torch.from_numpy(truth)).numpy()
-        label = f"{100 * quantile:.0f}% quantile\nsubject {subject[i]}\n{_short(action[i])}"
+        lines = (f"{100 * quantile:.0f}% quantile", f"subject {subject[i]}", action[i])
         rows.append(
             ExamplePose(
-                poses.poses_2d[i], scaled, truth, label,
+                poses.poses_2d[i], scaled, truth, "\n".join(map(_short, lines)),
                 f"PA-MPJPE {error[i]:.1f} mm", poses.skeleton,
             )
         )  # fmt: skip
@@ -130,7 +133,7 @@ def example_poses(evaluation: Evaluation, poses: PoseSet) -> list[ExamplePose]:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 20 else label[:19] + "…"
+    return label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1] + "…"
 
 
 def _output_folder(config: EvalConfig, path: Path) -> Path:
@@ -151,11 +154,11 @@ def _normaliser(content: checkpoint.Checkpoint) -> Normaliser:
         ) from error
 
 
-def _data_config(plain: Mapping[str, Any]) -> DataConfig:
+def _data_config(plain: Any) -> DataConfig:
     return _from_plain(DataConfig, plain, "data")
 
 
-def _from_plain(schema: type[Schema], plain: Mapping[str, Any], key: str) -> Schema:
+def _from_plain(schema: type[Schema], plain: Any, key: str) -> Schema:
     if not isinstance(plain, Mapping):
         raise ValueError(f"checkpoint: expected {key} to be a mapping, got {plain!r}")
     types = get_type_hints(schema)
@@ -173,16 +176,6 @@ def _from_plain(schema: type[Schema], plain: Mapping[str, Any], key: str) -> Sch
             for name, value in plain.items()
         }
     )
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
-        raise ValueError(f"device: expected auto, cpu or cuda, got '{name}'")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: expected a CUDA device, got none; set device=cpu")
-    return torch.device(name)
 
 
 def main() -> None:

@@ -79,10 +79,11 @@ def backproject(
 
 
 def distort(x: Float[Tensor, "*batch J 2"], intrinsics: Intrinsics) -> Float[Tensor, "*batch J 2"]:
-    r"""Apply Human3.6M's lens model in the normalised plane.
+    r"""Apply lens distortion in the normalised plane: OpenCV's model, as Human3.6M uses it.
 
     ``x_d = x (1 + k1 r^2 + k2 r^4 + k3 r^6 + 2 (p2 x + p1 y)) + r^2 (p2, p1)`` with
-    ``r^2 = x^2 + y^2``; OpenCV's model with the same coefficients.
+    ``r^2 = x^2 + y^2``. Some public Human3.6M code leaves out the factor 2 or exchanges p1 and p2;
+    on those cameras that moves a point by less than 2 pixels.
 
     Args:
         x: Ideal points in the normalised plane.

@@ -10,7 +10,7 @@ mean head-to-root distance in the image is ``1 / c``. Two steps lead there:
 2. **Scale.** One factor for a whole set, from its training poses (``"set"``), or one per pose
    (``"sample"``).
 
-Nothing is lost: :class:`Normalised` carries what is needed to go back to the camera's frame.
+:class:`Normalised` carries what is needed to go back to the camera's axes.
 """
 
 from __future__ import annotations

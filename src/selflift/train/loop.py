@@ -15,10 +15,11 @@ from selflift import checkpoint
 from selflift.atomic import atomic_path
 from selflift.config import TrainConfig, to_yaml
 from selflift.cycle import CycleOutput
+from selflift.device import choose_device
 from selflift.geometry.align import procrustes
 from selflift.geometry.anatomy import knee_score
 from selflift.models import Lifter
-from selflift.train.setup import check, choose_device, load_poses
+from selflift.train.setup import check, load_poses
 from selflift.train.state import TrainState, lifter_arguments
 from selflift.train.step import Batches, seeded, train_step
 from selflift.train.story import Story

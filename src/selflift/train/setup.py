@@ -129,18 +129,3 @@ def check(config: TrainConfig) -> None:
     if not 0 <= config.optim.ema < 1:
         raise ValueError(f"optim.ema: expected a decay in [0, 1), got {config.optim.ema}")
     learning_rate_factor(0, config.trainer.steps, config.optim)
-
-
-def choose_device(name: str) -> torch.device:
-    """``auto`` takes CUDA when there is one.
-
-    Raises:
-        ValueError: If the device is unknown or not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
-        raise ValueError(f"device: expected auto, cpu or cuda, got '{name}'")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: expected a CUDA device, got none; set device=cpu")
-    return torch.device(name)
