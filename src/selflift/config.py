@@ -102,6 +102,7 @@ class LifterConfig:
     min_depth: float = 1.0
     fix_root: bool = True
     max_elevation_deg: float = 45.0
+    mirror_average: bool = True
 
 
 @dataclass
@@ -276,6 +277,7 @@ class EvalConfig:
         batch_size: Poses lifted at once.
         skeleton_height_mm: Assumed length of the chain of bones from ankles to head, the one
             number that gives MPJPE its millimetres.
+        mirror_average: Whether to average each pose with its mirror image; ``None``: as the run did.
         data: Which data, if not the checkpoint's own source.
     """
 
@@ -285,6 +287,7 @@ class EvalConfig:
     output_dir: str | None = None
     batch_size: int = 8192
     skeleton_height_mm: float = 1600.0
+    mirror_average: bool | None = None
     data: EvalDataConfig = field(default_factory=EvalDataConfig)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -255,8 +256,9 @@ def test_numbers_out_of_range_are_refused(
 
 
 def test_non_finite_predictions_raise_and_are_counted_over_the_whole_set(
-    poses: PoseSet, fitted: Normaliser
+    poses: PoseSet, fitted: Normaliser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(import_module("selflift.eval.evaluate"), "CHUNK", 50)
     message = "expected finite predictions, got NaN or Inf in 128 of 128 poses"
     with pytest.raises(ValueError, match=message):
         evaluate(ConstantLifter(float("nan")), fitted, poses, batch_size=10)

@@ -178,3 +178,20 @@ def test_weights_that_do_not_fit_their_metadata_are_refused(
 def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="none.pt': no such file"):
         Lifter.from_checkpoint(tmp_path / "none.pt")
+
+
+def test_mirror_average_makes_evaluation_symmetric_and_leaves_training_alone(generator) -> None:
+    lifter = Lifter(width=16, num_blocks=1, elevation=True, mirror_average=True)
+    x = torch.randn(5, 17, 2, generator=generator)
+    order = list(lifter.skeleton.mirror)
+    mirrored = x[:, order] * torch.tensor([-1.0, 1.0])
+    lifter.eval()
+    a, b = lifter.lift_with_elevation(x), lifter.lift_with_elevation(mirrored)
+    torch.testing.assert_close(a.d, b.d[:, order])
+    torch.testing.assert_close(a.elevation_rad, b.elevation_rad)
+    lifter.mirror_average = False
+    assert not torch.allclose(lifter(x), lifter(mirrored)[:, order])
+    lifter.train()
+    plain = lifter(x)
+    lifter.mirror_average = True
+    torch.testing.assert_close(lifter(x), plain, rtol=0, atol=0)

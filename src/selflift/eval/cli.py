@@ -44,6 +44,8 @@ def evaluate_run(config: EvalConfig) -> dict[str, Any]:
     content = checkpoint.load(path)
     device = choose_device(config.device)
     lifter = Lifter.from_content(content, device)
+    if config.mirror_average is not None:
+        lifter.mirror_average = config.mirror_average
     normaliser = _normaliser(content)
     data = resolve_data(config, content.metadata)
     poses = load_split(data, config.split)
@@ -56,6 +58,7 @@ def evaluate_run(config: EvalConfig) -> dict[str, Any]:
         "checkpoint": str(path),
         "step": content.metadata.get("step"),
         "split": config.split,
+        "mirror_average": lifter.mirror_average,
         "data": asdict(data),
         "selflift": selflift.__version__,
     }

@@ -100,7 +100,7 @@ def evaluate(
         seen = normaliser.apply(part, skeleton)
         out = lifter.lift_with_elevation(seen.x.to(device))
         lifted.append(_to_camera(seen, out.X.cpu(), skeleton.root))
-        depth = torch.full_like(seen.x[..., 0], max(lifter.depth, lifter.min_depth))
+        depth = torch.full_like(seen.x[..., 0], lifter.depth)
         flat.append(_to_camera(seen, backproject(seen.x, depth), skeleton.root))
         if out.elevation_rad is not None:
             elevations.append(out.elevation_rad.cpu())

@@ -53,6 +53,8 @@ class Lifter(nn.Module):
         min_depth: The nearest a joint may come.
         fix_root: Whether ``d_root = 0``.
         elevation: Whether to predict the camera's elevation.
+        mirror_average: Whether a lifter in evaluation mode lifts the pose and its mirror image (left
+            and right exchanged) and averages the two; the usual test-time averaging of the field.
         max_elevation_deg: Predicted elevations stay within this (a scaled tanh): a camera that
             looks straight down explains any pose, and a game that gets there doesn't come back.
     """
@@ -68,6 +70,7 @@ class Lifter(nn.Module):
         min_depth: float = 1.0,
         fix_root: bool = True,
         elevation: bool = False,
+        mirror_average: bool = False,
         max_elevation_deg: float = 45.0,
     ) -> None:
         super().__init__()
@@ -75,6 +78,7 @@ class Lifter(nn.Module):
         self.depth = depth
         self.min_depth = min_depth
         self.fix_root = fix_root
+        self.mirror_average = mirror_average
         self.max_elevation_rad = math.radians(max_elevation_deg)
         joints = self.skeleton.num_joints
         self.trunk = ResidualTrunk(2 * joints, width, num_blocks, norm, dropout)
@@ -96,8 +100,19 @@ class Lifter(nn.Module):
         return Lifted(backproject(x, z), d, elevation_rad)
 
     def offsets_and_elevation(self, x: Float[Tensor, "*batch J 2"]) -> tuple[Tensor, Tensor | None]:
-        """The network's two outputs: ``(..., J)`` and ``(...)`` or ``None``."""
-        batch = x.shape[:-2]
+        """Depth offsets ``(..., J)``, and the elevation ``(...)`` or ``None``."""
+        d, elevation_rad = self._network(x)
+        if self.training or not self.mirror_average:
+            return d, elevation_rad
+        # Seen in a mirror (x negated, left and right exchanged) a body keeps its depths.
+        order = list(self.skeleton.mirror)
+        d_mirror, elevation_mirror = self._network(x[..., order, :] * x.new_tensor([-1.0, 1.0]))
+        d = (d + d_mirror[..., order]) / 2
+        if elevation_rad is not None and elevation_mirror is not None:
+            elevation_rad = (elevation_rad + elevation_mirror) / 2
+        return d, elevation_rad
+
+    def _network(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         features = self.trunk(x.reshape(-1, 2 * self.skeleton.num_joints))
         d = self.depth_head(features).to(x.dtype).reshape(x.shape[:-1])
         if self.fix_root:
@@ -106,7 +121,7 @@ class Lifter(nn.Module):
             d = d * mask
         if self.elevation_head is None:
             return d, None
-        raw = self.elevation_head(features).to(x.dtype).reshape(batch)
+        raw = self.elevation_head(features).to(x.dtype).reshape(x.shape[:-2])
         return d, self.max_elevation_rad * torch.tanh(raw / self.max_elevation_rad)
 
     @torch.no_grad()
