@@ -129,6 +129,8 @@ def _one_line_errors(schema: type[Any]) -> Iterator[None]:
         if os.environ.get("SELFLIFT_TRACEBACK"):
             raise
         line = "; ".join(part.strip() for part in str(error).splitlines() if part.strip())
+        if isinstance(error, OSError):
+            line += "; earlier files are intact; free some space or choose another output_dir"
         unknown = re.match(r"Could not override '([^']+)'", line)
         if unknown:
             line = f"config: no key '{unknown[1]}'{_hint(unknown[1], schema)}"

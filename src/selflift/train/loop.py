@@ -173,7 +173,7 @@ class Run:
             "step": state.step,
             "best_step": state.best_step,
             "best_criterion": state.best,
-            "criterion": "log(bone variation) + log(energy distance); uses no 3D truth",
+            "criterion": "log(bone_variation) + log(consistency_3d); uses no 3D truth",
             "depth_sign": self._depth_sign(),
             "validation": self.history,
         }
