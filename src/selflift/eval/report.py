@@ -22,6 +22,8 @@ AVERAGING = (
     "per_frame has the mean over all poses"
 )
 BASELINE_PREFIX = "baseline_flat_"
+# Knee scores nearer to 0 than this tell neither a body nor its mirror image.
+CLEAR_SCORE = 0.1
 UNNAMED = "(unnamed)"
 QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)
 
@@ -65,7 +67,7 @@ def summarise(evaluation: Evaluation, poses: PoseSet) -> dict[str, Any]:
         "per_frame": {key: float(column.mean()) for key, column in columns.items()},
         "skeleton_height_mm": evaluation.skeleton_height_mm,
         "knee_score": evaluation.knee_score,
-        "mirrored": evaluation.knee_score < 0,
+        "mirrored": evaluation.knee_score < -CLEAR_SCORE,
         "actions": rows,
     }
 
@@ -145,12 +147,16 @@ def _first_word(label: str) -> str:
 
 
 def _notes(summary: dict[str, Any]) -> list[str]:
-    score, mirrored = summary["knee_score"], summary["mirrored"]
+    score = summary["knee_score"]
+    verdict = "neither way clearly: depth has hardly formed."
+    if summary["mirrored"]:
+        verdict = "backward: the lifter is mirrored in depth."
+    elif score > CLEAR_SCORE:
+        verdict = "forward."
     return [
         "All errors in mm. Headline: mean over actions (of each action's mean over its poses).",
         "flat: the baseline, the same 2D without any depth.",
         f"MPJPE: every prediction is scaled to an assumed {summary['skeleton_height_mm']:g} mm "
         "from ankles to head; no truth is used.",
-        f"Knee score {score:+.2f}: predicted knees bend "
-        + ("backward: the lifter is mirrored in depth." if mirrored else "forward."),
+        f"Knee score {score:+.2f}: predicted knees bend {verdict}",
     ]
