@@ -31,6 +31,11 @@ def test_every_choice_of_every_group_fits_the_schema(choice: str) -> None:
     assert isinstance(composed(choice), TrainConfig)
 
 
+def test_the_dataclasses_default_to_the_default_run() -> None:
+    config = composed("output_dir=outputs/run", "data.root=data")
+    assert config == TrainConfig()
+
+
 def test_the_default_run_states_every_number() -> None:
     with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
         stated = OmegaConf.to_container(compose("train"), resolve=True)

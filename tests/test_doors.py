@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -65,6 +66,23 @@ def test_eval_prints_a_table_and_writes_its_files(run_folder: Path, tmp_path: Pa
                 "baseline_flat_pa_mpjpe_mm", "num_poses", "actions"):  # fmt: skip
         assert key in metrics
     assert list((tmp_path / "out").rglob("*.png"))
+
+
+def test_the_readmes_python_runs(run_folder: Path, tmp_path: Path) -> None:
+    root = SRC.parent
+    (tmp_path / "data").mkdir()
+    blocks = [
+        block
+        for page in (root / "README.md", root / "data" / "README.md")
+        for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    ]
+    assert len(blocks) >= 2
+    for block in blocks:
+        code = block.replace("RUN_DIR", str(run_folder / "run"))
+        done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path,
+                              env=_environment({}), capture_output=True, text=True)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "data" / "poses_train.h5").is_file()
 
 
 def test_resume_says_that_nothing_is_left(run_folder: Path) -> None:

@@ -87,14 +87,14 @@ class NormaliseConfig:
     """From pixels to the lifter's input; see :mod:`selflift.geometry.normalise`."""
 
     centre: str = "rotate"
-    scale: str = "set"
+    scale: str = "sample"
 
 
 @dataclass
 class LifterConfig:
     """Architecture of the lifter; see :class:`selflift.models.Lifter`."""
 
-    width: int = 1024
+    width: int = 256
     num_blocks: int = 4
     norm: str = "batch"
     dropout: float = 0.0
@@ -109,7 +109,7 @@ class LifterConfig:
 class DiscriminatorConfig:
     """Architecture of the discriminator; see :class:`selflift.models.PoseDiscriminator`."""
 
-    width: int = 1024
+    width: int = 256
     num_blocks: int = 3
     norm: str = "none"
     dropout: float = 0.0
@@ -167,12 +167,12 @@ class LossConfig:
         discriminator_size: ``"unit"`` or ``"kept"``; see ``cycle.as_seen_by_discriminator``.
     """
 
-    w_2d: float = 10.0
-    w_3d: float = 1.0
+    w_2d: float = 1.0
+    w_3d: float = 0.1
     w_bone: float = 0.0
     w_adv: float = 1.0
     game: str = "least_squares"
-    r1: float = 0.0
+    r1: float = 0.2
     gradient_penalty: float = 0.0
     discriminator_size: str = "unit"
 
@@ -222,12 +222,12 @@ class TrainerConfig:
         progress: Whether to draw a progress bar.
     """
 
-    steps: int = 4000
-    batch_size: int = 1024
+    steps: int = 3000
+    batch_size: int = 256
     log_every: int = 20
     validate_every: int = 250
     validation_poses: int = 8192
-    threads: int = 0
+    threads: int = 1
     progress: bool = True
 
 
@@ -277,7 +277,7 @@ class EvalConfig:
         batch_size: Poses lifted at once.
         skeleton_height_mm: Assumed length of the chain of bones from ankles to head, the one
             number that gives MPJPE its millimetres.
-        mirror_average: Whether to average each pose with its mirror image; ``None``: as the run did.
+        mirror_average: Whether to average each pose with its mirror image; ``None``: as trained.
         data: Which data, if not the checkpoint's own source.
     """
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from selflift import checkpoint
 from selflift.config import TrainConfig
@@ -40,6 +41,20 @@ def test_a_run_folder_holds_what_is_promised(tmp_path: Path) -> None:
     assert json.loads((folder / "metrics.json").read_text()) == json.loads(json.dumps(metrics))
     assert [record["step"] for record in metrics["validation"]] == [4, 8, 12]
     assert metrics["best_criterion"] == min(r["criterion"] for r in metrics["validation"])
+
+
+def test_tensorboard_shows_every_term_norm_rate_and_picture(tmp_path: Path) -> None:
+    Run(small(tmp_path / "run")).train()
+    events = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0, "images": 0})
+    events.Reload()
+    assert {
+        "loss/2d", "loss/3d", "loss/adversarial", "loss/total", "loss/discriminator", "loss/r1",
+        "discriminator/accuracy", "gradient/lifter", "gradient/discriminator", "optim/lr",
+        "optim/lr_discriminator", "speed/samples_per_s", "validation/criterion",
+        "validation/bone_variation", "validation/consistency_3d", "validation/knee_score",
+    } <= set(events.Tags()["scalars"])  # fmt: skip
+    assert events.Tags()["images"] == ["validation/poses"]
+    assert [event.step for event in events.Scalars("loss/total")] == [2, 4, 6, 8, 10, 12]
 
 
 @pytest.mark.parametrize("stop_at", [1, 5, 8])

@@ -53,8 +53,8 @@ class Lifter(nn.Module):
         min_depth: The nearest a joint may come.
         fix_root: Whether ``d_root = 0``.
         elevation: Whether to predict the camera's elevation.
-        mirror_average: Whether a lifter in evaluation mode lifts the pose and its mirror image (left
-            and right exchanged) and averages the two; the usual test-time averaging of the field.
+        mirror_average: Whether a lifter in evaluation mode lifts the pose and its mirror image
+            (left and right exchanged) and averages the two; the field's usual test-time averaging.
         max_elevation_deg: Predicted elevations stay within this (a scaled tanh): a camera that
             looks straight down explains any pose, and a game that gets there doesn't come back.
     """

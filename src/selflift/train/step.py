@@ -139,8 +139,9 @@ def train_step(state: TrainState, x: Tensor, config: TrainConfig, views: ViewSam
     terms["loss/total"] = total
     state.lifter_optimiser.zero_grad(set_to_none=True)
     total.backward()
-    state.lifter_optimiser.step()
     scalars = {name: term.detach() for name, term in terms.items()}
+    scalars["gradient/lifter"] = gradient_norm(state.lifter)
+    state.lifter_optimiser.step()
 
     if state.discriminator is not None and state.step % config.optim.discriminator_every == 0:
         real = as_seen_by_discriminator(x, state.lifter.depth, loss.discriminator_size)
@@ -148,6 +149,7 @@ def train_step(state: TrainState, x: Tensor, config: TrainConfig, views: ViewSam
     state.step += 1
     state.update_average(config.optim.ema)
     scalars["optim/lr"] = torch.tensor(config.optim.lr * factor)
+    scalars["optim/lr_discriminator"] = torch.tensor(config.optim.lr_discriminator * factor)
     return StepOutput(scalars, out)
 
 
@@ -177,8 +179,9 @@ def _discriminator_step(
         total = total + loss.gradient_penalty * terms["loss/gradient_penalty"]
     optimiser.zero_grad(set_to_none=True)
     total.backward()
-    optimiser.step()
     scalars = {name: term.detach() for name, term in terms.items()}
+    scalars["gradient/discriminator"] = gradient_norm(D)
+    optimiser.step()
     scalars["discriminator/accuracy"] = losses.discriminator_accuracy(
         loss.game, real_logits.detach(), fake_logits.detach()
     )
@@ -188,7 +191,7 @@ def _discriminator_step(
 def gradient_norm(network: nn.Module) -> Tensor:
     """Norm of all gradients of the last backward pass."""
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    return torch.linalg.vector_norm(torch.stack([g.norm() for g in gradients]))
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
 
 
 def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
