@@ -17,7 +17,6 @@ CHOICES = [
     f"{group}={path.stem}"
     for group in GROUPS
     for path in sorted((doors.config_folder() / group).glob("*.yaml"))
-    if path.stem != "rig"
 ]
 
 

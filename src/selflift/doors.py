@@ -125,6 +125,10 @@ def _one_line_errors(schema: type[Any]) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of a pipe, such as head, has seen enough; Python must not flush into it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except (ValueError, OSError, HydraException, OmegaConfBaseException) as error:
         if os.environ.get("SELFLIFT_TRACEBACK"):
             raise
