@@ -46,7 +46,11 @@ def test_consistency_is_the_mean_squared_distance(
         for p, q in zip(a.reshape(-1, size).tolist(), b.reshape(-1, size).tolist(), strict=True)
     ]
     assert float(loss(a.to(dtype), b.to(dtype))) == pytest.approx(mean(distances), rel=10 * tol)
+    summed = float(loss(a.to(dtype), b.to(dtype), joints="sum"))
+    assert summed == pytest.approx(17 * mean(distances), rel=10 * tol)
     assert float(loss(a, a)) == 0
+    with pytest.raises(ValueError, match="loss.joints: expected 'mean' or 'sum', got 'max'"):
+        loss(a, b, joints="max")
 
 
 def test_cross_entropy_is_the_papers_formula() -> None:

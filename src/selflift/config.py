@@ -158,6 +158,7 @@ class LossConfig:
     Attributes:
         w_2d: Weight of ``L_2D``.
         w_3d: Weight of ``L_3D``.
+        joints: Whether these two are the ``"mean"`` or the ``"sum"`` over joints.
         w_bone: Weight of the variation of bone lengths over a batch (not in the paper); 0 leaves
             it out.
         w_adv: Weight of the adversarial term; 0 trains without a discriminator.
@@ -169,6 +170,7 @@ class LossConfig:
 
     w_2d: float = 1.0
     w_3d: float = 0.1
+    joints: str = "mean"
     w_bone: float = 0.0
     w_adv: float = 1.0
     game: str = "least_squares"

@@ -1,8 +1,8 @@
 r"""The terms of the objective, one function each.
 
 ``min_G  w_2D L_2D + w_3D L_3D + w_adv L_adv(G)`` against ``min_D L_adv(D)``. Distances are
-squared, summed over coordinates and averaged over joints and poses (the paper leaves sum or mean
-open).
+squared, summed over coordinates, averaged over poses, and averaged or summed over joints (which of
+the two the paper does is not known).
 """
 
 from __future__ import annotations
@@ -21,17 +21,44 @@ GAMES = ("cross_entropy", "least_squares", "wasserstein")
 
 
 def consistency_3d(
-    Y: Float[Tensor, "*batch J 3"], Y_hat: Float[Tensor, "*batch J 3"]
+    Y: Float[Tensor, "*batch J 3"], Y_hat: Float[Tensor, "*batch J 3"], joints: str = "mean"
 ) -> Float[Tensor, ""]:
-    """``L_3D = |Y - Y_hat|^2``: the turned body and its second lift."""
-    return (Y - Y_hat).square().sum(-1).mean()
+    """``L_3D = |Y - Y_hat|^2``: the turned body and its second lift.
+
+    Args:
+        Y: Turned bodies.
+        Y_hat: Their second lift.
+        joints: ``"mean"`` or ``"sum"`` over joints; poses are always averaged.
+
+    Raises:
+        ValueError: If ``joints`` is unknown.
+    """
+    return _squared_distance(Y, Y_hat, joints)
 
 
 def consistency_2d(
-    x: Float[Tensor, "*batch J 2"], x_hat: Float[Tensor, "*batch J 2"]
+    x: Float[Tensor, "*batch J 2"], x_hat: Float[Tensor, "*batch J 2"], joints: str = "mean"
 ) -> Float[Tensor, ""]:
-    """``L_2D = |x - x_hat|^2``: the input and what comes back to its view."""
-    return (x - x_hat).square().sum(-1).mean()
+    """``L_2D = |x - x_hat|^2``: the input and what comes back to its view.
+
+    Args:
+        x: Input poses.
+        x_hat: What the cycle makes of them.
+        joints: ``"mean"`` or ``"sum"`` over joints; poses are always averaged.
+
+    Raises:
+        ValueError: If ``joints`` is unknown.
+    """
+    return _squared_distance(x, x_hat, joints)
+
+
+def _squared_distance(a: Tensor, b: Tensor, joints: str) -> Tensor:
+    distance = (a - b).square().sum(-1)
+    if joints == "mean":
+        return distance.mean()
+    if joints == "sum":
+        return distance.sum(-1).mean()
+    raise ValueError(f"loss.joints: expected 'mean' or 'sum', got '{joints}'")
 
 
 def bone_variation(X: Float[Tensor, "batch J 3"], skeleton: Skeleton) -> Float[Tensor, ""]:

@@ -155,6 +155,7 @@ def test_nan_stops_training_names_the_step_and_keeps_the_checkpoint(tmp_path: Pa
     [
         ("trainer.steps", 0, "trainer.steps: expected at least 1, got 0"),
         ("loss.game", "chess", "loss.game: expected one of cross_entropy.*got 'chess'"),
+        ("loss.joints", "max", "loss.joints: expected 'mean' or 'sum', got 'max'"),
         ("loss.w_3d", -1.0, "loss.w_3d: expected 0 or more, got -1.0"),
         ("loss.discriminator_size", "big", "loss.discriminator_size: expected 'unit' or 'kept'"),
         ("optim.schedule", "step", "optim.schedule: expected 'constant'"),

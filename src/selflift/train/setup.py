@@ -120,6 +120,8 @@ def check(config: TrainConfig) -> None:
             "loss.discriminator_size: expected 'unit' or 'kept', got "
             f"'{config.loss.discriminator_size}'"
         )
+    if config.loss.joints not in ("mean", "sum"):
+        raise ValueError(f"loss.joints: expected 'mean' or 'sum', got '{config.loss.joints}'")
     for name in ("w_2d", "w_3d", "w_bone", "w_adv", "r1", "gradient_penalty"):
         if getattr(config.loss, name) < 0:
             raise ValueError(f"loss.{name}: expected 0 or more, got {getattr(config.loss, name)}")

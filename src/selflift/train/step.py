@@ -123,8 +123,8 @@ def train_step(state: TrainState, x: Tensor, config: TrainConfig, views: ViewSam
     state.lifter.train()
     out = run_cycle(state.lifter, x, views, generator)
     terms = {
-        "loss/2d": losses.consistency_2d(out.x, out.x_hat),
-        "loss/3d": losses.consistency_3d(out.Y, out.Y_hat),
+        "loss/2d": losses.consistency_2d(out.x, out.x_hat, loss.joints),
+        "loss/3d": losses.consistency_3d(out.Y, out.Y_hat, loss.joints),
     }
     total = loss.w_2d * terms["loss/2d"] + loss.w_3d * terms["loss/3d"]
     if loss.w_bone > 0:
