@@ -43,6 +43,20 @@ def test_a_run_folder_holds_what_is_promised(tmp_path: Path) -> None:
     assert metrics["best_criterion"] == min(r["criterion"] for r in metrics["validation"])
 
 
+@pytest.mark.parametrize("kind", ["paper", "known"])
+def test_runs_without_an_elevation_head_write_valid_json(tmp_path: Path, kind: str) -> None:
+    config = small(tmp_path / "run", steps=4)
+    config.view.kind = kind
+    Run(config).train()
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    text = (tmp_path / "run" / "metrics.json").read_text()
+    record = json.loads(text, parse_constant=refuse)["validation"][-1]
+    assert "criterion" in record and "elevation_deg" not in record
+
+
 def test_tensorboard_shows_every_term_norm_rate_and_picture(tmp_path: Path) -> None:
     Run(small(tmp_path / "run")).train()
     events = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0, "images": 0})

@@ -35,6 +35,12 @@ def test_bone_variation_is_taken_within_subjects(make_bodies) -> None:
     assert bone_variation(X, torch.zeros_like(subject), H36M_17) > 0.01
 
 
+def test_strangers_with_one_pose_each_count_as_one_subject(make_bodies) -> None:
+    X = torch.cat([make_bodies(1, seed=s).float() for s in range(4)])
+    together = bone_variation(X, torch.zeros(4, dtype=torch.long), H36M_17)
+    assert bone_variation(X, torch.arange(4), H36M_17) == together > 0
+
+
 def test_energy_distance_agrees_with_a_loop() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(6, 17, 2)), rng.normal(0.3, 1, size=(5, 17, 2))

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from selflift import doors
 from selflift.config import TrainConfig
@@ -34,13 +35,7 @@ def train(config: TrainConfig) -> None:
     if run.state.step < config.trainer.steps:
         print(f"stopped at step {run.state.step} and saved; go on with resume={run.folder}")
         sys.exit(interrupted.status)
-    sign = metrics["depth_sign"]
-    turned = sign["turned_over_at_steps"]
-    print(
-        f"depth sign settled by {sign['settled_by']}: "
-        f"knee score {sign['knee_score']:+.2f}, "
-        + (f"turned over at step {', '.join(map(str, turned))}" if turned else "never turned over")
-    )
+    print(_sign_line(metrics["depth_sign"]))
     print(
         f"best at step {metrics['best_step']} (criterion {metrics['best_criterion']:.3f}, chosen "
         "without 3D truth)"
@@ -52,6 +47,16 @@ def train(config: TrainConfig) -> None:
         ("evaluate with", f"python -m selflift.eval checkpoint={run.folder}"),
     ):
         print(f"{what + ':':<15}{path}")
+
+
+def _sign_line(sign: dict[str, Any]) -> str:
+    score, turned = sign["knee_score"], sign["turned_over_at_steps"]
+    parts = [f"depth sign settled by {sign['settled_by']}"]
+    if score is not None:
+        parts.append(f"knee score {score:+.2f} (+1: all forward)")
+    steps = ", ".join(map(str, turned))
+    parts.append(f"turned over at step {steps}" if turned else "never turned over")
+    return "; ".join(parts)
 
 
 def _resumed(config: TrainConfig) -> TrainConfig:

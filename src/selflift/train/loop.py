@@ -164,7 +164,7 @@ class Run:
         return {
             "settled_by": "anatomy: knees bend forward" if checked else "the view sampler alone",
             "turned_over_at_steps": list(self.state.flips),
-            "knee_score": self.history[-1]["knee_score"] if self.history else None,
+            "knee_score": self.history[-1].get("knee_score") if self.history else None,
         }
 
     def _metrics(self) -> dict[str, Any]:

@@ -79,6 +79,11 @@ def load_poses(config: TrainConfig, device: torch.device) -> Poses:
     normaliser = Normaliser.fit(
         rays, skeleton, config.model.lifter.depth, method, config.normalise.scale
     )
+    if len(val) < 2 or config.trainer.validation_poses < 2:
+        raise ValueError(
+            "validation: expected at least 2 poses, which the criterion for the best checkpoint "
+            f"compares, got {min(len(val), config.trainer.validation_poses)}; add some to 'val'"
+        )
     generator = torch.Generator().manual_seed(config.seed)
     chosen = torch.randperm(len(val), generator=generator)[: config.trainer.validation_poses]
     return Poses(

@@ -60,8 +60,11 @@ class Validation:
     cycle: CycleOutput
 
     def scalars(self) -> dict[str, float]:
-        """The numbers, under the names that TensorBoard and ``metrics.json`` show."""
-        return {
+        """The numbers, under the names that TensorBoard and ``metrics.json`` show.
+
+        What does not exist (the elevation of a lifter without such a head) is left out.
+        """
+        values = {
             "criterion": self.criterion,
             "bone_variation": self.bone_variation,
             "energy_distance": self.energy_distance,
@@ -69,6 +72,7 @@ class Validation:
             "knee_score": self.knee_score,
             "elevation_deg": self.elevation_deg,
         }
+        return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 @torch.no_grad()
@@ -117,7 +121,8 @@ def bone_variation(
 
     Args:
         X: Lifted poses.
-        subject: Which subject each pose shows; subjects with a single pose are passed over.
+        subject: Which subject each pose shows. Subjects with a single pose are passed over; if all
+            are such, the poses count as one subject's.
         skeleton: The layout.
     """
     lengths = bone_lengths(X, skeleton)
@@ -128,7 +133,9 @@ def bone_variation(
         own = lengths[subject == one]
         if len(own) > 1:
             values.append((own.std(0) / own.mean(0).clamp_min(1e-12)).mean())
-    return float(torch.stack(values).mean()) if values else float("nan")
+    if not values:
+        return bone_variation(X, torch.zeros_like(subject), skeleton)
+    return float(torch.stack(values).mean())
 
 
 def energy_distance(a: Float[Tensor, "n J 2"], b: Float[Tensor, "m J 2"]) -> float:
