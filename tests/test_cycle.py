@@ -209,3 +209,9 @@ def test_a_pose_in_one_point_has_a_finite_unit_size() -> None:
 def test_unknown_size_is_refused() -> None:
     with pytest.raises(ValueError, match="discriminator_size: expected 'unit' or 'kept', got 'xl'"):
         as_seen_by_discriminator(poses(), DEPTH, "xl")
+
+
+def test_a_pose_in_one_point_has_a_finite_gradient_for_the_discriminator() -> None:
+    x = torch.zeros(2, 17, 2, requires_grad=True)
+    as_seen_by_discriminator(x, 10.0, "unit").sum().backward()
+    assert x.grad is not None and bool(x.grad.isfinite().all())

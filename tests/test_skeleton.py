@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from selflift.skeleton import H36M_17, SKELETONS, Skeleton, get_skeleton
@@ -103,3 +105,16 @@ def test_anything_but_one_root_is_refused(parents: tuple[int, ...], roots: int) 
 def test_unpaired_sides_are_refused() -> None:
     with pytest.raises(ValueError, match="as many left as right joints, got 1 and 2"):
         Skeleton(**{**TABLE, "right": (3, 1)})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"head": 99}, "expected left, right, head and legs between 0 and 16, got 1 to 99"),
+        ({"parents": (-1, 2, 1, *range(2, 16))}, "expected parents that lead to the root"),
+        ({"parents": (-1, 99, *range(1, 16))}, "expected parents that lead to the root"),
+    ],
+)
+def test_indices_that_lead_nowhere_are_refused(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(H36M_17, **change)

@@ -20,7 +20,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        with open(temporary, "rb") as file:
+        with open(temporary, "r+b") as file:
             os.fsync(file.fileno())
         # mkstemp makes files that only their owner reads; give the usual permissions instead.
         umask = os.umask(0)

@@ -69,7 +69,7 @@ class DataConfig:
         source: ``"synthetic"``, ``"cmu"`` or ``"files"`` (pose sets, ``{name}_{split}.h5``).
         root: Folder of the data (``cmu``, ``files``).
         name: File name stem (``files``).
-        mirror: Whether training also shows every pose with left and right exchanged.
+        mirror: Whether half of every training batch, at random, has left and right exchanged.
         synthetic: The procedural human.
         rig: The virtual cameras (``synthetic``, ``cmu``).
     """
@@ -111,7 +111,6 @@ class DiscriminatorConfig:
 
     width: int = 256
     num_blocks: int = 3
-    norm: str = "none"
     dropout: float = 0.0
 
 
@@ -189,7 +188,7 @@ class OptimConfig:
         beta1: Adam's first-moment decay.
         beta2: Adam's second-moment decay.
         schedule: ``"constant"``, ``"exponential"`` (times ``decay`` every ``decay_every`` steps)
-            or ``"cosine"`` (to zero at the last step).
+            or ``"cosine"`` (to zero at the end).
         decay: See ``schedule``.
         decay_every: See ``schedule``.
         warmup: Steps over which the learning rate rises linearly from zero.

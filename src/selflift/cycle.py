@@ -16,7 +16,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selflift.geometry.camera import project
-from selflift.geometry.normalise import pose_size
 from selflift.geometry.rotation import turn_about_root, turn_back
 from selflift.models.blocks import frozen_statistics
 from selflift.models.lifter import Lifter
@@ -109,4 +108,6 @@ def as_seen_by_discriminator(
         return x * depth
     if size != "unit":
         raise ValueError(f"loss.discriminator_size: expected 'unit' or 'kept', got '{size}'")
-    return x / pose_size(x).clamp_min(MIN_SIZE)[..., None, None]
+    # Bounded before the root, whose gradient is infinite at 0.
+    mean_square = x.square().sum(-1).mean(-1).clamp_min(MIN_SIZE**2)
+    return x / mean_square.sqrt()[..., None, None]

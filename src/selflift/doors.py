@@ -8,6 +8,7 @@ error and exit status 2.
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import re
 import sys
@@ -27,6 +28,12 @@ Schema = TypeVar("Schema")
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+OS_REMEDIES = {
+    errno.ENOSPC: "; earlier files are intact; free some space or choose another output_dir",
+    errno.EACCES: "; check its permissions or choose another folder",
+    errno.EROFS: "; choose a folder that can be written",
+    errno.ENOTDIR: "; a file stands where a folder is needed: choose another folder",
+}
 
 
 def config_folder() -> Path:
@@ -134,7 +141,7 @@ def _one_line_errors(schema: type[Any]) -> Iterator[None]:
             raise
         line = "; ".join(part.strip() for part in str(error).splitlines() if part.strip())
         if isinstance(error, OSError):
-            line += "; earlier files are intact; free some space or choose another output_dir"
+            line += OS_REMEDIES.get(error.errno or 0, "")
         unknown = re.match(r"Could not override '([^']+)'", line)
         if unknown:
             line = f"config: no key '{unknown[1]}'{_hint(unknown[1], schema)}"

@@ -46,11 +46,32 @@ class Skeleton:
                 f"skeleton '{self.name}': expected exactly one root (parent -1), got "
                 f"{list(self.parents).count(-1)}; name one root"
             )
+        named = [*self.left, *self.right, self.head, *(j for leg in self.legs for j in leg)]
+        if not all(0 <= joint < len(self.joints) for joint in named):
+            raise ValueError(
+                f"skeleton '{self.name}': expected left, right, head and legs between 0 and "
+                f"{len(self.joints) - 1}, got {min(named)} to {max(named)}; check the indices"
+            )
+        for joint, parent in enumerate(self.parents):
+            if not -1 <= parent < len(self.joints) or not self._reaches_root(joint):
+                raise ValueError(
+                    f"skeleton '{self.name}': expected parents that lead to the root, got "
+                    f"{parent} for joint {joint} ('{self.joints[joint]}'); check the indices"
+                )
         if len(self.left) != len(self.right):
             raise ValueError(
                 f"skeleton '{self.name}': expected as many left as right joints, got "
                 f"{len(self.left)} and {len(self.right)}; list them in pairs"
             )
+
+    def _reaches_root(self, joint: int) -> bool:
+        for _ in self.joints:
+            if self.parents[joint] == -1:
+                return True
+            joint = self.parents[joint]
+            if not 0 <= joint < len(self.joints):
+                return False
+        return False
 
     def to_json(self) -> str:
         """The layout as JSON text, as files carry it."""

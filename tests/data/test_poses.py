@@ -312,3 +312,17 @@ def test_damage_anywhere_raises_nothing_but_a_value_error(path: Path) -> None:
             assert "train.h5" in str(error)
             refused += 1
     assert refused > 20
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("unit_2d", "mm"), ("unit_3d", "m"), ("frame_3d", "world")]
+)
+def test_other_units_and_frames_are_refused(
+    tmp_path: Path, make_pose_set, name: str, value: str
+) -> None:
+    path = tmp_path / "poses.h5"
+    make_pose_set().save(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs[name] = value
+    with pytest.raises(ValueError, match=f"poses.h5': expected {name} = .*, got '{value}'"):
+        PoseSet.load(path)

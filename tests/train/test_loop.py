@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from selflift import checkpoint
 from selflift.config import TrainConfig
+from selflift.data.poses import PoseSet
 from selflift.models import Lifter
+from selflift.skeleton import H36M_17
 from selflift.train import loop
 from selflift.train.loop import Run
 from selflift.train.step import NonFiniteError
@@ -32,8 +36,10 @@ def small(folder: Path, steps: int = 12) -> TrainConfig:
 
 
 def test_a_run_folder_holds_what_is_promised(tmp_path: Path) -> None:
-    metrics = Run(small(tmp_path / "run")).train()
     folder = tmp_path / "run"
+    config = small(folder)
+    config.sign.margin = 1.0  # at so few steps anatomy has nothing to say
+    metrics = Run(config).train()
     for name in ("config.yaml", "metrics.json", "checkpoints/last.pt", "checkpoints/best.pt"):
         assert (folder / name).is_file(), name
     assert (folder / "figures" / "validation.png").read_bytes().startswith(b"\x89PNG")
@@ -57,6 +63,16 @@ def test_runs_without_an_elevation_head_write_valid_json(tmp_path: Path, kind: s
     assert "criterion" in record and "elevation_deg" not in record
 
 
+def test_tensorboard_keeps_every_step_over_a_resume(tmp_path: Path) -> None:
+    config = small(tmp_path / "run")
+    Run(config).train(stop=lambda step: step == 4)
+    Run(config, resume=True).train()
+    events = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0})
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss/total")] == [2, 4, 6, 8, 10, 12]
+    assert [event.step for event in events.Scalars("validation/criterion")] == [4, 8, 12]
+
+
 def test_tensorboard_shows_every_term_norm_rate_and_picture(tmp_path: Path) -> None:
     Run(small(tmp_path / "run")).train()
     events = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0, "images": 0})
@@ -71,12 +87,19 @@ def test_tensorboard_shows_every_term_norm_rate_and_picture(tmp_path: Path) -> N
     assert [event.step for event in events.Scalars("loss/total")] == [2, 4, 6, 8, 10, 12]
 
 
-@pytest.mark.parametrize("stop_at", [1, 5, 8])
-def test_resuming_equals_not_stopping_bit_for_bit(tmp_path: Path, stop_at: int) -> None:
-    whole = Run(small(tmp_path / "whole"))
+@pytest.mark.parametrize(("stop_at", "dropout"), [(1, 0.0), (5, 0.0), (8, 0.0), (5, 0.2)])
+def test_resuming_equals_not_stopping_bit_for_bit(
+    tmp_path: Path, stop_at: int, dropout: float
+) -> None:
+    def config_in(name: str) -> TrainConfig:
+        config = small(tmp_path / name)
+        config.model.lifter.dropout = config.model.discriminator.dropout = dropout
+        return config
+
+    whole = Run(config_in("whole"))
     expected = whole.train()
 
-    config = small(tmp_path / "parts")
+    config = config_in("parts")
     Run(config).train(stop=lambda step: step == stop_at)
     resumed = Run(config, resume=True)
     assert resumed.state.step == stop_at
@@ -126,6 +149,89 @@ def test_a_mirrored_lifter_is_turned_over_by_anatomy(tmp_path: Path) -> None:
     assert metrics["depth_sign"]["settled_by"] == "anatomy: knees bend forward"
 
 
+def test_what_was_best_before_a_flip_is_not_best_after_it(tmp_path: Path) -> None:
+    config = small(tmp_path / "run", steps=8)
+    config.sign.first_step, config.sign.every = 6, 1000
+    run = Run(config)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "knee_score", lambda X, skeleton: -0.5)
+        run.state.best = -100.0
+        metrics = run.train()
+    assert metrics["depth_sign"]["turned_over_at_steps"] == [6]
+    assert metrics["best_step"] == 8
+
+
+def test_a_mirrored_lifter_never_replaces_a_better_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([-0.5, 0.5, -0.5])
+    criteria = iter([-9.0, -1.0, -9.0])
+    real = loop.validate
+
+    def scored(*arguments: object) -> object:
+        found = real(*arguments)  # type: ignore[arg-type]
+        return replace(found, knee_score=next(scores), criterion=next(criteria))
+
+    monkeypatch.setattr(loop, "validate", scored)
+    config = small(tmp_path / "run")
+    config.sign.first_step = 1000
+    metrics = Run(config).train()
+    assert (metrics["best_step"], metrics["best_criterion"]) == (8, -1.0)
+
+
+def test_stopping_before_the_first_validation_writes_valid_json(tmp_path: Path) -> None:
+    metrics = Run(small(tmp_path / "run")).train(stop=lambda step: step == 1)
+    assert metrics["best_criterion"] is None
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == metrics
+
+
+def test_a_start_that_failed_leaves_the_folder_usable(tmp_path: Path) -> None:
+    Run(small(tmp_path / "run"))
+    with pytest.raises(ValueError, match="stopped before its first checkpoint; start it anew"):
+        Run(small(tmp_path / "run"), resume=True)
+    assert Run(small(tmp_path / "run")).train()["step"] == 12
+
+
+def files_config(folder: Path, poses: PoseSet) -> TrainConfig:
+    for split in ("train", "val"):
+        poses.save(folder / f"poses_{split}.h5")
+    config = small(folder / "run", steps=4)
+    config.data.source, config.data.root = "files", str(folder)
+    return config
+
+
+def test_double_precision_files_train_too(tmp_path: Path, make_pose_set) -> None:
+    poses = make_pose_set()
+    poses = replace(
+        poses,
+        poses_2d=poses.poses_2d.astype(np.float64),
+        poses_3d=poses.poses_3d.astype(np.float64),
+        cameras=None,
+    )
+    config = files_config(tmp_path, poses)
+    config.normalise.centre = "translate"
+    assert Run(config).train()["step"] == 4
+
+
+def test_another_skeleton_under_a_known_name_is_refused(tmp_path: Path, make_pose_set) -> None:
+    poses = replace(make_pose_set(), skeleton=replace(H36M_17, head=8))
+    with pytest.raises(ValueError, match="expected the skeleton 'h36m_17' as selflift knows it"):
+        Run(files_config(tmp_path, poses))
+
+
+def test_a_degenerate_truth_is_named_before_training(tmp_path: Path, make_pose_set) -> None:
+    poses = make_pose_set()
+    poses.poses_3d[3] = 0
+    with pytest.raises(ValueError, match="poses_3d of the validation split: .*in one point"):
+        Run(files_config(tmp_path, poses))
+
+
+def test_a_split_with_one_pose_is_refused(tmp_path: Path, make_pose_set) -> None:
+    config = files_config(tmp_path, make_pose_set().select(np.array([0])))
+    with pytest.raises(ValueError, match="expected at least 2 poses in split 'train'"):
+        Run(config)
+
+
 def test_a_checkpoint_lifts_as_the_run_did(tmp_path: Path) -> None:
     run = Run(small(tmp_path / "run"))
     run.train()
@@ -159,7 +265,7 @@ def test_nan_stops_training_names_the_step_and_keeps_the_checkpoint(tmp_path: Pa
     resumed = Run(config, resume=True)
     with torch.no_grad():
         resumed.state.lifter.depth_head.bias[3] = float("nan")
-    with pytest.raises(NonFiniteError, match=r"'loss/\w+' became nan at step 6; the last"):
+    with pytest.raises(NonFiniteError, match=r"'loss/\w+' became nan at step 6; earlier"):
         resumed.train()
     assert (tmp_path / "run" / "checkpoints" / "last.pt").read_bytes() == saved
 
@@ -170,10 +276,18 @@ def test_nan_stops_training_names_the_step_and_keeps_the_checkpoint(tmp_path: Pa
         ("trainer.steps", 0, "trainer.steps: expected at least 1, got 0"),
         ("loss.game", "chess", "loss.game: expected one of cross_entropy.*got 'chess'"),
         ("loss.joints", "max", "loss.joints: expected 'mean' or 'sum', got 'max'"),
-        ("loss.w_3d", -1.0, "loss.w_3d: expected 0 or more, got -1.0"),
+        ("loss.w_3d", -1.0, "loss.w_3d: expected at least 0, got -1.0"),
+        ("loss.r1", float("nan"), "loss.r1: expected at least 0, got nan"),
+        ("optim.lr", -1e-4, "optim.lr: expected at least 0, got -0.0001"),
+        ("optim.warmup", -5, "optim.warmup: expected at least 0, got -5"),
+        ("model.lifter.max_elevation_deg", 0.0, "expected a number up to 90 and at least 1, got 0"),
+        ("model.lifter.depth", 0.5, r"model.lifter.depth: expected more than min_depth \(1\), got"),
+        ("trainer.batch_size", 1, "trainer.batch_size: expected at least 2, got 1"),
+        ("data.rig.f_px", 0.0, "data.rig.f_px: expected at least 0.001, got 0.0"),
+        ("seed", -1, "seed: expected a number up to .* and at least 0, got -1"),
         ("loss.discriminator_size", "big", "loss.discriminator_size: expected 'unit' or 'kept'"),
         ("optim.schedule", "step", "optim.schedule: expected 'constant'"),
-        ("optim.ema", 1.0, r"optim.ema: expected a decay in \[0, 1\), got 1.0"),
+        ("optim.ema", 1.0, "optim.ema: expected a number up to .* got 1.0"),
         ("view.kind", "side", "view.kind: expected one of paper, known, learned, got 'side'"),
         ("normalise.scale", "none", "normalise.scale: expected 'set' or 'sample', got 'none'"),
         ("normalise.centre", "crop", "normalise.centre: expected 'rotate' or 'translate'"),

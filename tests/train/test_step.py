@@ -89,14 +89,14 @@ def test_both_players_move_and_only_when_due(game: str) -> None:
     assert state.discriminator is not None
     moved = []
     for _ in range(4):
-        lifter = copy.deepcopy(state.lifter.state_dict())
-        discriminator = copy.deepcopy(state.discriminator.state_dict())
+        lifter = copy.deepcopy(dict(state.lifter.named_parameters()))
+        discriminator = copy.deepcopy(dict(state.discriminator.named_parameters()))
         out = train_step(state, poses(), config, ViewSampler("learned"))
         assert all(torch.isfinite(v) for v in out.scalars.values())
-        assert any(not torch.equal(v, lifter[k]) for k, v in state.lifter.state_dict().items())
+        assert any(not torch.equal(v, lifter[k]) for k, v in state.lifter.named_parameters())
         moved.append(
             any(not torch.equal(v, discriminator[k])
-                for k, v in state.discriminator.state_dict().items())
+                for k, v in state.discriminator.named_parameters())
         )  # fmt: skip
     assert moved == [True, False, True, False]
 

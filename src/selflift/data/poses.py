@@ -40,6 +40,7 @@ from selflift.skeleton import Skeleton
 
 FORMAT = "selflift.poses"
 VERSION = 1
+CONVENTIONS = {"unit_2d": "px", "unit_3d": "mm", "frame_3d": "camera"}
 LABELS = ("subject", "action", "clip", "camera")
 
 
@@ -194,9 +195,7 @@ class PoseSet:
             file.attrs["format"] = FORMAT
             file.attrs["version"] = VERSION
             file.attrs["skeleton"] = self.skeleton.to_json()
-            file.attrs["unit_2d"] = "px"
-            file.attrs["unit_3d"] = "mm"
-            file.attrs["frame_3d"] = "camera"
+            file.attrs.update(CONVENTIONS)
             for name in ("poses_2d", "poses_3d", "confidence", "frame", "fps"):
                 _write(file, name, getattr(self, name))
             for name in LABELS:
@@ -254,6 +253,13 @@ def _read(file: h5py.File, path: Path) -> PoseSet:
             f"poses '{path}': expected format version {VERSION}, got {file.attrs['version']}; "
             "install the selflift that wrote it"
         )
+
+    for name, unit in CONVENTIONS.items():
+        if file.attrs.get(name) != unit:
+            raise ValueError(
+                f"poses '{path}': expected {name} = '{unit}', got {file.attrs.get(name)!r}; "
+                "convert the poses"
+            )
 
     def array(name: str) -> np.ndarray:
         if not isinstance(file[name], h5py.Dataset):

@@ -40,7 +40,7 @@ def rays_of(poses: PoseSet, centre_method: str) -> Float[Tensor, "N J 2"]:
                 "poses: expected cameras (intrinsics) for normalise.centre=rotate, got none; "
                 "set normalise.centre=translate or add cameras to the set"
             )
-        return pixels.clone()
+        return pixels.to(torch.float32, copy=True)
     index = poses.camera.index
     parts = []
     for start in range(0, len(poses), CHUNK):

@@ -65,7 +65,8 @@ def evaluate_run(config: EvalConfig) -> dict[str, Any]:
     picture = folder / "figures" / f"eval_{config.split}.png"
     save_figure(figure_poses(example_poses(result, poses)), picture)
     write(summary, folder / "metrics.json")
-    print(f"{path}, {config.split} split of source '{data.source}'\n")
+    place = "" if data.source == "synthetic" else f" in {data.root}"
+    print(f"{path}, {config.split} split of source '{data.source}'{place}\n")
     print(table(summary))
     print(f"\n{'metrics:':<10}{folder / 'metrics.json'}\n{'pictures:':<10}{picture}")
     return summary

@@ -106,12 +106,12 @@ def evaluate(
             elevations.append(out.elevation_rad.cpu())
     X = torch.from_numpy(poses.poses_3d).double()
     truth = X - X[:, skeleton.root, None]
-    prediction = torch.cat(lifted)
+    prediction, baseline = torch.cat(lifted), torch.cat(flat)
     check_scorable(prediction, truth)
     prediction *= skeleton_height_mm / skeleton_height(prediction, skeleton)[:, None, None]
     return Evaluation(
         errors={name: _score(name, prediction, truth) for name in METRICS},
-        baseline={name: _score(name, torch.cat(flat), truth) for name in BASELINE_METRICS},
+        baseline={name: _score(name, baseline, truth) for name in BASELINE_METRICS},
         predictions=prediction.float().numpy(),
         truth=truth.float().numpy(),
         elevation_rad=torch.cat(elevations).numpy() if elevations else None,

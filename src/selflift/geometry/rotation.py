@@ -10,6 +10,7 @@ In the camera frame y points *down*, so the vertical of a level camera is the y 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -46,7 +47,9 @@ def axis_angle(
 def ray_to_axis(ray: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 3 3"]:
     """The smallest rotation that brings the ray ``(x, y, 1)`` onto the optical axis.
 
-    It is what a virtual camera does that turns, without rolling, until it looks along the ray.
+    It is what a virtual camera does that turns straight towards the ray. For a pitched camera the
+    vertical then leans a little sideways (1.8 degrees standard deviation on cmu17's rig), which no
+    view sampler models.
 
     Args:
         ray: A point in the normalised plane.
@@ -80,7 +83,7 @@ def turn_about_root(
         The turned body ``Y``.
     """
     Y = (X - X[..., root : root + 1, :]) @ R.mT
-    return Y + Y.new_tensor([0.0, 0.0, depth])
+    return Y + _on_axis(Y, depth)
 
 
 def turn_back(
@@ -100,7 +103,12 @@ def turn_back(
     Returns:
         The body ``X`` before the turn.
     """
-    return (Y - Y.new_tensor([0.0, 0.0, depth])) @ R + X_root[..., None, :]
+    return (Y - _on_axis(Y, depth)) @ R + X_root[..., None, :]
+
+
+def _on_axis(like: Tensor, depth: float) -> Tensor:
+    # Filled on the device: a tensor made from a list would make a GPU wait for the host.
+    return F.pad(like.new_full((1,), depth), (2, 0))
 
 
 def _terms(angle: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

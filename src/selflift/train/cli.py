@@ -14,7 +14,7 @@ from selflift.config import TrainConfig
 from selflift.train.loop import Run
 from selflift.train.step import NonFiniteError
 
-# What may differ when a run goes on: it changes where and how, not what is computed.
+# What may differ when a run goes on. Another device or number of threads may round differently.
 RESUME_MAY_CHANGE = ("resume", "device", "trainer.progress", "trainer.threads")
 
 
@@ -24,11 +24,12 @@ def train(config: TrainConfig) -> None:
         config = _resumed(config)
     run = Run(config, resume=config.resume is not None)
     if run.state.step >= config.trainer.steps:
+        run.write_metrics()
         print(f"nothing to do: the run in {run.folder} has reached step {run.state.step}")
         return
-    interrupted = _Interruption()
     try:
-        metrics = run.train(stop=lambda step: interrupted.asked)
+        with _Interruption() as interrupted:
+            metrics = run.train(stop=lambda step: interrupted.asked)
     except NonFiniteError as error:
         print(f"selflift: error: {error}", file=sys.stderr)
         sys.exit(1)
@@ -36,9 +37,14 @@ def train(config: TrainConfig) -> None:
         print(f"stopped at step {run.state.step} and saved; go on with resume={run.folder}")
         sys.exit(interrupted.status)
     print(_sign_line(metrics["depth_sign"]))
+    criterion = metrics["best_criterion"]
     print(
-        f"best at step {metrics['best_step']} (criterion {metrics['best_criterion']:.3f}, chosen "
-        "without 3D truth)"
+        f"best at step {metrics['best_step']} "
+        + (
+            "(no better than the first: knees bend backward)"
+            if criterion is None
+            else f"(criterion {criterion:.3f}, chosen without 3D truth)"
+        )
     )
     for what, path in (
         ("checkpoint", run.folder / "checkpoints" / "best.pt"),
@@ -60,24 +66,21 @@ def _sign_line(sign: dict[str, Any]) -> str:
 
 
 def _resumed(config: TrainConfig) -> TrainConfig:
-    given = [o for o in doors.task_overrides() if o.split("=")[0] not in RESUME_MAY_CHANGE]
-    if given:
+    given = [override.split("=")[0].lstrip("+") for override in doors.task_overrides()]
+    others = [key for key in given if key not in RESUME_MAY_CHANGE]
+    if others:
         raise ValueError(
-            f"resume: expected no other overrides (the run's own config is used), got "
-            f"{', '.join(given)}; leave them out, or start a new run"
+            "resume: expected no other overrides (the run's own config is used), got "
+            f"{', '.join(others)}; leave them out, or start a new run"
         )
     folder = Path(str(config.resume))
     saved = doors.load_yaml(folder / "config.yaml", TrainConfig)
-    trainer = replace(
-        saved.trainer, progress=config.trainer.progress, threads=config.trainer.threads
-    )
-    return replace(
-        saved,
-        trainer=trainer,
-        device=config.device,
-        resume=str(folder),
-        output_dir=str(folder),
-    )
+    if "device" in given:
+        saved.device = config.device
+    for key in ("progress", "threads"):
+        if f"trainer.{key}" in given:
+            setattr(saved.trainer, key, getattr(config.trainer, key))
+    return replace(saved, resume=str(folder), output_dir=str(folder))
 
 
 class _Interruption:
@@ -86,8 +89,14 @@ class _Interruption:
     def __init__(self) -> None:
         self.asked = False
         self.status = 0
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._note)
+
+    def __enter__(self) -> _Interruption:
+        self._before = {n: signal.signal(n, self._note) for n in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -46,7 +47,7 @@ class Run:
         check(config)
         self.config = config
         self.folder = Path(config.output_dir)
-        if not resume and (self.folder / "config.yaml").exists():
+        if not resume and (self.folder / "checkpoints" / "last.pt").exists():
             raise ValueError(
                 f"output_dir '{self.folder}': expected a new folder, got one that holds a run; "
                 f"continue it with resume={self.folder} or choose another output_dir"
@@ -57,6 +58,11 @@ class Run:
         self.views = ViewSampler(**asdict(config.view))
         self.poses = load_poses(config, self.device)
         self.skeleton = self.poses.skeleton
+        if config.sign.check and len(self.skeleton.legs) != 2:
+            raise ValueError(
+                f"sign.check: expected a skeleton with two legs, got '{self.skeleton.name}' with "
+                f"{len(self.skeleton.legs)}; name them in Skeleton.legs or set sign.check=false"
+            )
         self.batches = Batches(
             self.poses.x, config.trainer.batch_size, config.seed, self.skeleton, config.data.mirror
         )
@@ -97,7 +103,7 @@ class Run:
                     self._validate(story)
                 elif ended:
                     self._save("last")
-        return self._metrics()
+        return self.write_metrics()
 
     def _settle_sign(self, out: CycleOutput, story: Story) -> None:
         sign, step = self.config.sign, self.state.step
@@ -106,6 +112,8 @@ class Run:
         score = knee_score(out.X.detach(), self.skeleton)
         if score < -sign.margin:
             self.state.mirror_depth()
+            # What was best before had the sign that has just been rejected.
+            self.state.best, self.state.best_step = math.inf, 0
             story.say(
                 f"step {step}: knees bend backward (score {score:+.2f}): depth sign turned over"
             )
@@ -123,8 +131,11 @@ class Run:
         picture = figure_cycle(result.cycle, self.skeleton, PICTURED_POSES)
         story.validated(state.step, record, picture)
         save_figure(picture, self.folder / "figures" / "validation.png")
-        if result.criterion < state.best:
-            state.best, state.best_step = result.criterion, state.step
+        # The criterion is blind to the sign: a mirrored lifter is best only until another comes.
+        mirrored = self.config.sign.check and result.knee_score < -self.config.sign.margin
+        if math.isinf(state.best) or (result.criterion < state.best and not mirrored):
+            state.best = math.inf if mirrored else result.criterion
+            state.best_step = state.step
             self._save("best")
         self._save("last")
 
@@ -148,6 +159,11 @@ class Run:
 
     def _restore(self) -> None:
         path = self.folder / "checkpoints" / "last.pt"
+        if not path.is_file():
+            raise ValueError(
+                f"resume '{self.folder}': expected checkpoints/last.pt, got a run that stopped "
+                f"before its first checkpoint; start it anew with output_dir={self.folder}"
+            )
         content = checkpoint.load(path)
         try:
             self.state.load_state_dict(content.state)
@@ -167,16 +183,17 @@ class Run:
             "knee_score": self.history[-1].get("knee_score") if self.history else None,
         }
 
-    def _metrics(self) -> dict[str, Any]:
+    def write_metrics(self) -> dict[str, Any]:
+        """Write ``metrics.json`` from the present state; returns its content."""
         state = self.state
         metrics = {
             "step": state.step,
             "best_step": state.best_step,
-            "best_criterion": state.best,
+            "best_criterion": state.best if math.isfinite(state.best) else None,
             "criterion": "log(bone_variation) + log(consistency_3d); uses no 3D truth",
             "depth_sign": self._depth_sign(),
             "validation": self.history,
         }
         with atomic_path(self.folder / "metrics.json") as path:
-            path.write_text(json.dumps(metrics, indent=2) + "\n")
+            path.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
         return metrics

@@ -19,7 +19,7 @@ from selflift.models import Lifter, PoseDiscriminator
 
 @dataclass
 class TrainState:
-    """The mutable state of a run; exactly what a checkpoint holds.
+    """The mutable state of a run; what a checkpoint holds, beside the record of validations.
 
     Attributes:
         lifter: ``G`` as it is trained.

@@ -16,7 +16,7 @@ from selflift.train.state import TrainState
 from selflift.views import ViewSampler
 
 # Streams of randomness that must not coincide, mixed into the seed.
-BATCH_STREAM, STEP_STREAM = 1, 2
+BATCH_STREAM, STEP_STREAM, DROPOUT_STREAM = 1, 2, 4
 
 
 class NonFiniteError(RuntimeError):
@@ -32,10 +32,11 @@ class StepOutput:
 
 
 class Batches:
-    """Batches of training poses, each pose once an epoch, without any state.
+    """Batches of training poses, each pose at most once an epoch, without any state.
 
     Step ``k`` is a function of the seed and ``k`` alone: the epoch's permutation is drawn anew when
-    an epoch begins, or when a resumed run enters it.
+    an epoch begins, or when a resumed run enters it. The poses left over by the last whole batch of
+    an epoch sit that epoch out.
 
     Args:
         x: Normalised training poses, ``(N, J, 2)``, on the device.
@@ -109,12 +110,23 @@ def learning_rate_factor(step: int, steps: int, optim: OptimConfig) -> float:
 def train_step(state: TrainState, x: Tensor, config: TrainConfig, views: ViewSampler) -> StepOutput:
     """One lifter update and, when it is due, one discriminator update; advances ``state.step``.
 
+    All randomness is a function of the seed and the step.
+
     Args:
         state: Changed in place.
         x: A batch of normalised poses, ``(B, J, 2)``.
         config: The run's config.
         views: The view sampler.
     """
+    if config.model.lifter.dropout == config.model.discriminator.dropout == 0:
+        return _step(state, x, config, views)
+    # Dropout draws from the global generator: seed it for this step, and put it back.
+    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+        torch.manual_seed(seeded(x.device, config.seed, DROPOUT_STREAM, state.step).initial_seed())
+        return _step(state, x, config, views)
+
+
+def _step(state: TrainState, x: Tensor, config: TrainConfig, views: ViewSampler) -> StepOutput:
     generator = seeded(x.device, config.seed, STEP_STREAM, state.step)
     factor = learning_rate_factor(state.step, config.trainer.steps, config.optim)
     loss = config.loss

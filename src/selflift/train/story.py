@@ -25,7 +25,7 @@ class Story:
     """
 
     def __init__(self, folder: str, step: int, steps: int, progress: bool) -> None:
-        self.board = SummaryWriter(folder, purge_step=step or None)
+        self.board = SummaryWriter(folder, purge_step=step + 1 if step else None)
         self.bar = tqdm(
             total=steps, initial=step, unit="step", disable=not progress, dynamic_ncols=True
         )
@@ -93,13 +93,13 @@ def window_means(window: list[tuple[int, dict[str, Tensor]]]) -> dict[str, float
     means = {}
     for name in {name: None for _, scalars in window for name in scalars}:
         steps = [step for step, scalars in window if name in scalars]
-        values = torch.stack([s[name].detach().float().cpu() for _, s in window if name in s])
+        values = torch.stack([s[name].detach().float() for _, s in window if name in s]).cpu()
         finite = torch.isfinite(values)
         if not bool(finite.all()):
             first = int(torch.argmin(finite.int()))
             raise NonFiniteError(
                 f"training stopped: '{name}' became {float(values[first])} at step "
-                f"{steps[first]}; the last checkpoint is intact; lower optim.lr or look at the data"
+                f"{steps[first]}; earlier checkpoints are intact; lower optim.lr or check the data"
             )
         means[name] = float(values.mean())
     return means
