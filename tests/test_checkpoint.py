@@ -233,7 +233,7 @@ def test_a_file_cannot_run_code(path: Path, tmp_path: Path) -> None:
     pickle.loads(pickle.dumps(Payload(live)))
     assert live.is_dir(), "the payload itself is to work"
     torch.save({**RECORD, "state": {"x": Payload(trap)}}, path)
-    with pytest.raises(CheckpointError, match="can't be read safely .*use another"):
+    with pytest.raises(CheckpointError, match="can't be read safely .*use the run's other one"):
         load(path)
     path.write_bytes(pickle.dumps({**RECORD, "state": {"x": Payload(trap)}}))
     with pytest.raises(CheckpointError):

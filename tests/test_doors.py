@@ -46,7 +46,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("user")
     done = command(folder, "selflift.train", "experiment=smoke", "output_dir=run")
     assert done.returncode == 0, done.stderr
-    assert "depth sign settled by anatomy" in done.stdout
+    assert "depth sign settled by: nothing yet (anatomy is asked from step 100 on)" in done.stdout
     assert "chosen without 3D truth" in done.stdout
     return folder
 
@@ -93,7 +93,7 @@ def test_resume_says_that_nothing_is_left(run_folder: Path) -> None:
 
 def test_resume_refuses_other_overrides(run_folder: Path) -> None:
     line = one_line(command(run_folder, "selflift.train", "resume=run", "seed=3"))
-    assert "expected no other overrides" in line and "seed=3" in line
+    assert "expected no other overrides" in line and "got seed;" in line
 
 
 def test_a_used_folder_is_refused(run_folder: Path) -> None:
@@ -107,7 +107,9 @@ def test_a_used_folder_is_refused(run_folder: Path) -> None:
         (["trainer.stepz=3"], "no key 'trainer.stepz'; did you mean trainer.steps"),
         (["w_3d=1"], "did you mean loss.w_3d?"),
         (["trainer.steps=many"], "trainer.steps"),
-        (["experiment=nowhere"], "nowhere"),
+        (["experiment=nowhere"], "config: no 'experiment/nowhere'; expected one of cmu, h36m"),
+        (["+loss.w_4d=1"], "config: no key 'loss.w_4d'; did you mean loss.w_3d"),
+        (["resume=pyproject.toml"], "expected a run folder, got none"),
         (["trainer.steps=0"], "trainer.steps: expected at least 1, got 0"),
         (["resume=nowhere"], "nowhere"),
         (["experiment=cmu", "data.root=nowhere"], "set data.root"),
@@ -131,6 +133,7 @@ def test_evaluating_bad_input_is_one_line(run_folder: Path, tmp_path: Path) -> N
         ("checkpoint=nowhere.pt",): "no such file",
         (f"checkpoint={cut}",): "cut short",
         (f"checkpoint={best}", "split=exam"): "got 'exam'",
+        (f"checkpoint={best}", f"output_dir={run_folder / 'run'}"): "metrics.json would be lost",
         (f"checkpoint={best}", "data.source=cmu", "data.root=nowhere"): "cmu17_test.npz",
     }
     for arguments, expected in cases.items():
@@ -140,6 +143,24 @@ def test_evaluating_bad_input_is_one_line(run_folder: Path, tmp_path: Path) -> N
              frame=[0, 1, 2])  # fmt: skip
     arguments = (f"checkpoint={best}", "data.source=cmu", f"data.root={tmp_path}")
     assert "(3, 16, 3)" in one_line(command(tmp_path, "selflift.eval", *arguments))
+
+
+def test_a_damaged_experiment_of_the_users_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    experiment = tmp_path / "mine" / "experiment" / "bad.yaml"
+    experiment.write_text("# @package _global_\ntrainer: [1, ")
+    arguments = ("--config-dir", "mine", "experiment=bad")
+    assert "expected YAML" in one_line(command(tmp_path, "selflift.train", *arguments))
+    experiment.write_text("# @package _global_\ntrainer:\n  stepz: 3\n")
+    assert "did you mean trainer.steps" in one_line(command(tmp_path, "selflift.train", *arguments))
+
+
+def test_each_job_of_a_sweep_has_its_own_folder(tmp_path: Path) -> None:
+    done = command(tmp_path, "selflift.train", "-m", "experiment=smoke", "trainer.steps=2",
+                   "seed=0,1", "output_dir=sweep")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for job in "01":
+        assert (tmp_path / "sweep" / job / "checkpoints" / "best.pt").is_file()
 
 
 def test_the_composed_config_is_shown_without_running(tmp_path: Path) -> None:

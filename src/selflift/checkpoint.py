@@ -97,14 +97,14 @@ def load(path: str | Path) -> Checkpoint:
     if not _is_whole(path):
         raise CheckpointError(
             f"checkpoint '{path}': expected a selflift checkpoint (a zip archive), got a file that "
-            "is damaged, cut short or something else; use another, e.g. the run's last.pt"
+            "is damaged, cut short or something else; use the run's other one (best.pt, last.pt)"
         )
     try:
         record = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds; all mean that the file is not ours
         raise CheckpointError(
             f"checkpoint '{path}': expected a selflift checkpoint, got a file that can't be read "
-            f"safely ({type(error).__name__}); use another, e.g. the run's last.pt"
+            f"safely ({type(error).__name__}); use the run's other one (best.pt, last.pt)"
         ) from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise CheckpointError(
@@ -122,7 +122,7 @@ def load(path: str | Path) -> Checkpoint:
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"checkpoint '{path}': expected the entries metadata, lifter and state, got a file "
-            f"without a valid {error}; use another, e.g. the run's last.pt"
+            f"without a valid {error}; use the run's other one (best.pt, last.pt)"
         ) from error
 
 

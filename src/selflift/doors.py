@@ -19,10 +19,11 @@ from typing import Any, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 Schema = TypeVar("Schema")
 
@@ -32,6 +33,7 @@ OS_REMEDIES = {
     errno.ENOSPC: "; earlier files are intact; free some space or choose another output_dir",
     errno.EACCES: "; check its permissions or choose another folder",
     errno.EROFS: "; choose a folder that can be written",
+    errno.EEXIST: "; a file stands where a folder is needed: choose another folder",
     errno.ENOTDIR: "; a file stands where a folder is needed: choose another folder",
 }
 
@@ -70,7 +72,7 @@ def to_schema(config: DictConfig, schema: type[Schema]) -> Schema:
         plain = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         key = f" (key '{error.full_key}')" if error.full_key else ""
-        raise ValueError(f"config: {str(error).splitlines()[0]}{key}") from error
+        raise ValueError(f"{str(error).splitlines()[0]}{key}") from error
     assert isinstance(plain, schema)
     return plain
 
@@ -113,10 +115,8 @@ def run(config_name: str, schema: type[Schema], function: Callable[[Schema], Any
         # Caught here as well: Hydra would print a line of its own about an error in the job.
         with _one_line_errors(schema):
             plain = to_schema(config, schema)
-            if HydraConfig.get().mode == RunMode.MULTIRUN and not any(
-                override.startswith("output_dir=") for override in task_overrides()
-            ):
-                plain.output_dir = HydraConfig.get().runtime.output_dir  # type: ignore[attr-defined]
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                _give_own_folder(plain)
             return function(plain)
 
     # Without it Hydra prints its own, longer messages and exits with 1.
@@ -124,6 +124,15 @@ def run(config_name: str, schema: type[Schema], function: Callable[[Schema], Any
     with _one_line_errors(schema):
         folder = str(config_folder())
         hydra.main(version_base="1.3", config_path=folder, config_name=config_name)(task)()
+
+
+def _give_own_folder(config: Any) -> None:
+    """Each job of a sweep gets a folder of its own: Hydra's, or a numbered one in the user's."""
+    job = HydraConfig.get()
+    given = [o for o in task_overrides() if o.startswith("output_dir=")]
+    config.output_dir = (
+        str(Path(config.output_dir) / str(job.job.num)) if given else job.runtime.output_dir
+    )
 
 
 @contextmanager
@@ -136,17 +145,28 @@ def _one_line_errors(schema: type[Any]) -> Iterator[None]:
         # The reader of a pipe, such as head, has seen enough; Python must not flush into it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except (ValueError, OSError, HydraException, OmegaConfBaseException) as error:
+    except (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError) as error:
         if os.environ.get("SELFLIFT_TRACEBACK"):
             raise
-        line = "; ".join(part.strip() for part in str(error).splitlines() if part.strip())
-        if isinstance(error, OSError):
-            line += OS_REMEDIES.get(error.errno or 0, "")
-        unknown = re.match(r"Could not override '([^']+)'", line)
-        if unknown:
-            line = f"config: no key '{unknown[1]}'{_hint(unknown[1], schema)}"
-        print(f"selflift: error: {line}", file=sys.stderr)
+        print(f"selflift: error: {_line(error, schema)}", file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
+
+
+def _line(error: Exception, schema: type[Any]) -> str:
+    line = "; ".join(part.strip() for part in str(error).splitlines() if part.strip())
+    if isinstance(error, MissingConfigException) and error.options:
+        name = error.missing_cfg_file or ""
+        return f"config: no '{name}'; expected one of {', '.join(error.options)}"
+    if isinstance(error, YAMLError):
+        return f"config: expected YAML, got a damaged file; {line}"
+    if isinstance(error, OSError):
+        return line + OS_REMEDIES.get(error.errno or 0, "")
+    unknown = re.match(r"Could not override '([^']+)'|Key '([^']+)' not in '\w+'", line)
+    if unknown:
+        full = re.search(r"\(key '([^']+)'\)", line)
+        key = full[1] if full else unknown[1] or unknown[2]
+        return f"config: no key '{key}'{_hint(key, schema)}"
+    return line
 
 
 def _hint(key: str, schema: type[Any]) -> str:

@@ -29,7 +29,7 @@ def arrays() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     second = np.array([False, False, True, True, True, False])
     return {
-        "positions": rng.normal(size=(6, 17, 3)).astype(np.float32),
+        "positions": (0.1 * rng.normal(size=(6, 17, 3))).astype(np.float32),
         "subject": np.where(second, "CMU002", "CMU001"),
         "action": np.where(second, "walk", "jump"),
         "clip": np.where(second, "A_second", "B_first"),
@@ -196,3 +196,23 @@ def test_the_real_test_split_is_whole_and_its_knees_bend_forward() -> None:
     assert sum(len(clip.positions) for clip in clips) == 11_700
     X = torch.from_numpy(np.concatenate([clip.positions for clip in clips]))
     assert knee_score(X, H36M_17) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"positions": 1000}, "expected positions in metres, got bodies whose bones from ankles"),
+        ({"fps": float("nan")}, "expected fps above 0, got nan"),
+    ],
+)
+def test_millimetres_and_impossible_rates_are_refused(
+    tmp_path: Path, change: dict, message: str
+) -> None:
+    if "positions" in change:
+        with np.load(write(tmp_path)) as file:
+            change = {"positions": file["positions"] * change["positions"]}
+    else:
+        change = {"fps": np.full(6, change["fps"])}
+    write(tmp_path, **change)
+    with pytest.raises(ValueError, match=message):
+        read_clips(tmp_path, "train")

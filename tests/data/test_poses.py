@@ -326,3 +326,12 @@ def test_other_units_and_frames_are_refused(
         file.attrs[name] = value
     with pytest.raises(ValueError, match=f"poses.h5': expected {name} = .*, got '{value}'"):
         PoseSet.load(path)
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), -1145.0])
+def test_impossible_focal_lengths_are_refused(make_pose_set, value: float) -> None:
+    poses = make_pose_set()
+    f_px = poses.cameras.f_px.copy()
+    f_px[1, 0] = value
+    with pytest.raises(ValueError, match="expected cameras/f_px above 0, got"):
+        dataclasses.replace(poses, cameras=dataclasses.replace(poses.cameras, f_px=f_px))

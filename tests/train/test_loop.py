@@ -11,7 +11,6 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from selflift import checkpoint
 from selflift.config import TrainConfig
 from selflift.data.poses import PoseSet
 from selflift.models import Lifter
@@ -146,7 +145,7 @@ def test_a_mirrored_lifter_is_turned_over_by_anatomy(tmp_path: Path) -> None:
         patch.setattr(loop, "knee_score", score)
         metrics = run.train()
     assert metrics["depth_sign"]["turned_over_at_steps"] == [3]
-    assert metrics["depth_sign"]["settled_by"] == "anatomy: knees bend forward"
+    assert metrics["depth_sign"]["settled_by"] == "anatomy"
 
 
 def test_what_was_best_before_a_flip_is_not_best_after_it(tmp_path: Path) -> None:
@@ -249,12 +248,18 @@ def test_a_used_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 
 
-def test_resuming_another_runs_state_is_refused(tmp_path: Path) -> None:
+def test_resuming_with_another_config_is_refused(tmp_path: Path) -> None:
     config = small(tmp_path / "run")
     Run(config).train()
-    config.model.lifter.width = 48
-    with pytest.raises(checkpoint.CheckpointError, match="expected the state of the run in"):
+    config.loss.w_3d = 0.5
+    with pytest.raises(ValueError, match="got one that differs from the checkpoint's; restore it"):
         Run(config, resume=True)
+
+
+def test_a_sign_that_was_never_looked_at_is_not_called_settled(tmp_path: Path) -> None:
+    config = small(tmp_path / "run", steps=4)
+    config.sign.first_step = 100
+    assert Run(config).train()["depth_sign"]["settled_by"].startswith("nothing yet")
 
 
 def test_nan_stops_training_names_the_step_and_keeps_the_checkpoint(tmp_path: Path) -> None:

@@ -11,10 +11,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from selflift.data.rig import Clip
+from selflift.geometry.normalise import skeleton_height
 from selflift.skeleton import H36M_17
 
+PLAUSIBLE_HEIGHT_M = (0.5, 3.0)
 SPLITS = ("train", "val", "test")
 KEYS = ("positions", "subject", "action", "clip", "fps", "frame")
 
@@ -59,6 +62,15 @@ def read_clips(root: str | Path, split: str) -> list[Clip]:
             f"cmu17 '{path}': expected finite positions, got NaN or Inf in {int(bad.sum())} "
             f"frames (first: {int(np.argmax(bad))}); drop these frames"
         )
+    heights = skeleton_height(torch.from_numpy(positions.astype(np.float32)), H36M_17)
+    height = float(heights.median())
+    if not PLAUSIBLE_HEIGHT_M[0] < height < PLAUSIBLE_HEIGHT_M[1]:
+        raise ValueError(
+            f"cmu17 '{path}': expected positions in metres, got bodies whose bones from ankles to "
+            f"head measure {height:.4g}; convert the unit"
+        )
+    if not (np.isfinite(arrays["fps"]).all() and (arrays["fps"] > 0).all()):
+        raise ValueError(f"cmu17 '{path}': expected fps above 0, got {arrays['fps'].min()}")
     return _group(arrays)
 
 

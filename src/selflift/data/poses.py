@@ -136,6 +136,14 @@ class PoseSet:
                     f"poses: expected {name}/index between 0 and {len(labels.names) - 1}, got "
                     f"{labels.index.min()} to {labels.index.max()}; the file is inconsistent"
                 )
+        if self.cameras is not None:
+            for name in ("f_px", "size_px"):
+                column = getattr(self.cameras, name)
+                if not (np.isfinite(column).all() and (column > 0).all()):
+                    raise ValueError(
+                        f"poses: expected cameras/{name} above 0, got {column.min()}; give each "
+                        "camera its own, or leave the cameras out"
+                    )
         self._check_finite()
 
     def _camera_shapes(self) -> dict[str, tuple[np.ndarray | None, tuple[int, ...]]]:

@@ -49,6 +49,12 @@ def evaluate_run(config: EvalConfig) -> dict[str, Any]:
     normaliser = _normaliser(content)
     data = resolve_data(config, content.metadata)
     poses = load_split(data, config.split)
+    calibrated = content.metadata.get("calibrated", True)
+    if normaliser.scale == "set" and calibrated != (poses.cameras is not None):
+        raise ValueError(
+            f"poses: expected {'cameras' if calibrated else 'no cameras'}, as in training with "
+            "normalise.scale=set, got the opposite; one factor can't serve pixels and rays"
+        )
     result = evaluate(
         lifter, normaliser, poses, config.batch_size, config.skeleton_height_mm, device
     )
@@ -142,7 +148,13 @@ def _short(label: str) -> str:
 
 def _output_folder(config: EvalConfig, path: Path) -> Path:
     if config.output_dir is not None:
-        return Path(config.output_dir)
+        folder = Path(config.output_dir)
+        if (folder / "config.yaml").exists():
+            raise ValueError(
+                f"output_dir '{folder}': expected a folder without a run, got a run folder, whose "
+                "metrics.json would be lost; choose another"
+            )
+        return folder
     base = path.parent.parent if path.parent.name == "checkpoints" else path.parent
     return base / f"eval_{config.split}"
 

@@ -16,14 +16,13 @@ import numpy as np
 from selflift.atomic import atomic_path
 from selflift.data.poses import PoseSet
 from selflift.eval.evaluate import BASELINE_METRICS, Evaluation
+from selflift.geometry.anatomy import CLEAR_SCORE
 
 AVERAGING = (
     "headline numbers are the mean over the poses of each action, then the mean over actions; "
     "per_frame has the mean over all poses"
 )
 BASELINE_PREFIX = "baseline_flat_"
-# Knee scores nearer to 0 than this tell neither a body nor its mirror image.
-CLEAR_SCORE = 0.1
 UNNAMED = "(unnamed)"
 QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)
 

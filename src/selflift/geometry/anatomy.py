@@ -14,6 +14,9 @@ from torch import Tensor
 
 from selflift.skeleton import Skeleton
 
+# Knee scores nearer to 0 than this tell neither a body nor its mirror image.
+CLEAR_SCORE = 0.1
+
 
 def forward_direction(
     X: Float[Tensor, "*batch J 3"], skeleton: Skeleton

@@ -11,6 +11,7 @@ from typing import Any
 
 from selflift import doors
 from selflift.config import TrainConfig
+from selflift.geometry.anatomy import CLEAR_SCORE
 from selflift.train.loop import Run
 from selflift.train.step import NonFiniteError
 
@@ -22,6 +23,9 @@ def train(config: TrainConfig) -> None:
     """Run or resume a training and say where its results lie."""
     if config.resume is not None:
         config = _resumed(config)
+    else:
+        # The run folder is to say which data it saw, wherever it is used from.
+        config.data.root = str(Path(config.data.root).resolve())
     run = Run(config, resume=config.resume is not None)
     if run.state.step >= config.trainer.steps:
         run.write_metrics()
@@ -32,7 +36,7 @@ def train(config: TrainConfig) -> None:
             metrics = run.train(stop=lambda step: interrupted.asked)
     except NonFiniteError as error:
         print(f"selflift: error: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(doors.EXIT_BAD_INPUT)
     if run.state.step < config.trainer.steps:
         print(f"stopped at step {run.state.step} and saved; go on with resume={run.folder}")
         sys.exit(interrupted.status)
@@ -41,7 +45,7 @@ def train(config: TrainConfig) -> None:
     print(
         f"best at step {metrics['best_step']} "
         + (
-            "(no better than the first: knees bend backward)"
+            "(mirrored: its knees bend backward)"
             if criterion is None
             else f"(criterion {criterion:.3f}, chosen without 3D truth)"
         )
@@ -57,9 +61,11 @@ def train(config: TrainConfig) -> None:
 
 def _sign_line(sign: dict[str, Any]) -> str:
     score, turned = sign["knee_score"], sign["turned_over_at_steps"]
-    parts = [f"depth sign settled by {sign['settled_by']}"]
+    parts = [f"depth sign settled by: {sign['settled_by']}"]
     if score is not None:
-        parts.append(f"knee score {score:+.2f} (+1: all forward)")
+        verdict = "forward" if score > CLEAR_SCORE else "backward" if score < -CLEAR_SCORE else ""
+        bent = f"knees bend {verdict}" if verdict else "knees bend neither way clearly"
+        parts.append(f"{bent} (score {score:+.2f})")
     steps = ", ".join(map(str, turned))
     parts.append(f"turned over at step {steps}" if turned else "never turned over")
     return "; ".join(parts)
@@ -74,6 +80,12 @@ def _resumed(config: TrainConfig) -> TrainConfig:
             f"{', '.join(others)}; leave them out, or start a new run"
         )
     folder = Path(str(config.resume))
+    if not folder.is_dir():
+        got = "a file" if folder.exists() else "none"
+        raise ValueError(
+            f"resume '{folder}': expected a run folder, got {got}; give the folder that holds "
+            "config.yaml and checkpoints/"
+        )
     saved = doors.load_yaml(folder / "config.yaml", TrainConfig)
     if "device" in given:
         saved.device = config.device

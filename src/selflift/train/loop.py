@@ -18,7 +18,7 @@ from selflift.config import TrainConfig, to_yaml
 from selflift.cycle import CycleOutput
 from selflift.device import choose_device
 from selflift.geometry.align import procrustes
-from selflift.geometry.anatomy import knee_score
+from selflift.geometry.anatomy import CLEAR_SCORE, knee_score
 from selflift.models import Lifter
 from selflift.train.setup import check, load_poses
 from selflift.train.state import TrainState, lifter_arguments
@@ -132,7 +132,8 @@ class Run:
         story.validated(state.step, record, picture)
         save_figure(picture, self.folder / "figures" / "validation.png")
         # The criterion is blind to the sign: a mirrored lifter is best only until another comes.
-        mirrored = self.config.sign.check and result.knee_score < -self.config.sign.margin
+        limit = max(self.config.sign.margin, CLEAR_SCORE)
+        mirrored = self.config.sign.check and result.knee_score < -limit
         if math.isinf(state.best) or (result.criterion < state.best and not mirrored):
             state.best = math.inf if mirrored else result.criterion
             state.best_step = state.step
@@ -149,6 +150,7 @@ class Run:
             "step": state.step,
             "lifter": {"skeleton": self.skeleton.name, **lifter_arguments(self.config)},
             "normaliser": asdict(self.poses.normaliser),
+            "calibrated": self.poses.calibrated,
             "depth_sign": self._depth_sign(),
             "config": asdict(self.config),
         }
@@ -165,6 +167,11 @@ class Run:
                 f"before its first checkpoint; start it anew with output_dir={self.folder}"
             )
         content = checkpoint.load(path)
+        if _defining(content.metadata.get("config", {})) != _defining(asdict(self.config)):
+            raise ValueError(
+                f"resume '{self.folder}': expected the config.yaml that the run began with, got "
+                "one that differs from the checkpoint's; restore it, or start a new run"
+            )
         try:
             self.state.load_state_dict(content.state)
             self.history = list(content.state["history"])
@@ -176,9 +183,14 @@ class Run:
             ) from error
 
     def _depth_sign(self) -> dict[str, Any]:
-        checked = self.config.sign.check
+        sign = self.config.sign
+        settled_by = "anatomy"
+        if not sign.check:
+            settled_by = "the view sampler alone (sign.check=false)"
+        elif self.state.step < sign.first_step:
+            settled_by = f"nothing yet (anatomy is asked from step {sign.first_step} on)"
         return {
-            "settled_by": "anatomy: knees bend forward" if checked else "the view sampler alone",
+            "settled_by": settled_by,
             "turned_over_at_steps": list(self.state.flips),
             "knee_score": self.history[-1].get("knee_score") if self.history else None,
         }
@@ -197,3 +209,11 @@ class Run:
         with atomic_path(self.folder / "metrics.json") as path:
             path.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
         return metrics
+
+
+def _defining(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's config less what may differ when it goes on: where it lies and what it runs on."""
+    kept = {k: v for k, v in config.items() if k not in ("output_dir", "resume", "device")}
+    trainer = {k: v for k, v in kept.get("trainer", {}).items() if k not in ("progress", "threads")}
+    # As JSON, so that what was read from a file compares with what was not.
+    return json.loads(json.dumps({**kept, "trainer": trainer}))

@@ -90,12 +90,14 @@ class Poses:
         skeleton: The layout of both sets.
         normaliser: Fitted to the training poses.
         x: Normalised training poses, ``(N, J, 2)``, on the device.
+        calibrated: Whether they come from cameras with intrinsics, or from bare pixels.
         validation: The validation poses.
     """
 
     skeleton: Skeleton
     normaliser: Normaliser
     x: Tensor
+    calibrated: bool
     validation: ValidationPoses
 
 
@@ -110,6 +112,11 @@ def load_poses(config: TrainConfig, device: torch.device) -> Poses:
         raise ValueError(
             f"data: expected one skeleton, got '{train.skeleton.name}' for training and "
             f"'{val.skeleton.name}' for validation; convert one of them"
+        )
+    if (train.cameras is None) != (val.cameras is None):
+        raise ValueError(
+            "data: expected cameras in both splits or in none, got them in one; their 2D poses "
+            "differ by the focal length"
         )
     skeleton, method = train.skeleton, config.normalise.centre
     if skeleton != get_skeleton(skeleton.name):
@@ -136,6 +143,7 @@ def load_poses(config: TrainConfig, device: torch.device) -> Poses:
         skeleton=skeleton,
         normaliser=normaliser,
         x=normaliser.apply(rays, skeleton).x.to(device),
+        calibrated=train.cameras is not None,
         validation=_validation(val.select(chosen.numpy()), normaliser, device),
     )
 
