@@ -1,7 +1,7 @@
 """The typed schema of a training run: types and defaults live here, numbers in ``configs/``.
 
 Plain dataclasses; the command line merges the YAML onto them, so that a misspelt key or a wrong
-type fails at once. Marked in the comments: where the paper's value is not known for certain.
+type fails at once. The comments in the YAML say where the paper's value is not known for certain.
 """
 
 from __future__ import annotations
