@@ -87,7 +87,7 @@ def test_get_skeleton_returns_the_registered_one() -> None:
 
 
 def test_unknown_layout_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected one of .*h36m_17.*, got 'octopus'; register"):
+    with pytest.raises(ValueError, match="expected one of .*h36m_17.*, got 'octopus'; add it"):
         get_skeleton("octopus")
 
 

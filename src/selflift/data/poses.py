@@ -3,7 +3,7 @@
 Everything that trains, evaluates or lifts reads this one thing, whatever the source was.
 
 File layout (``format = "selflift.poses"``, ``version = 1``, both attributes of the file; also
-``skeleton``, JSON with name, joints, parents, left, right, head, legs; ``unit_2d = "px"``,
+``skeleton``, JSON with name, joints, parents, left, right, head, legs, parts; ``unit_2d = "px"``,
 ``unit_3d = "mm"``, ``frame_3d = "camera"``):
 
 =====================  ====================  ======================================================
@@ -200,10 +200,7 @@ class PoseSet:
             OSError: If it can't be written; an earlier file of that name is intact.
         """
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-            file.attrs["format"] = FORMAT
-            file.attrs["version"] = VERSION
-            file.attrs["skeleton"] = self.skeleton.to_json()
-            file.attrs.update(CONVENTIONS)
+            write_header(file, self.skeleton)
             for name in ("poses_2d", "poses_3d", "confidence", "frame", "fps"):
                 _write(file, name, getattr(self, name))
             for name in LABELS:
@@ -240,6 +237,14 @@ class PoseSet:
                 f"file that is damaged, cut short or something else ({reason[:200]}); write it "
                 "again"
             ) from error
+
+
+def write_header(file: h5py.File, skeleton: Skeleton) -> None:
+    """The attributes that say what the file is."""
+    file.attrs["format"] = FORMAT
+    file.attrs["version"] = VERSION
+    file.attrs["skeleton"] = skeleton.to_json()
+    file.attrs.update(CONVENTIONS)
 
 
 def _write(file: h5py.File, name: str, array: np.ndarray | None) -> None:

@@ -1,15 +1,18 @@
-"""Named keypoint layouts: which joint is which, and how they hang together.
+"""What a keypoint layout is: which joint is which, and how they hang together.
 
-A layout is a small table. Everything that needs to know what a joint *means* (the root that is
-subtracted, the head that fixes the scale, left and right, the bones that are drawn) asks a
-:class:`Skeleton`; the geometry and the networks only see ``(..., J, 2)`` and ``(..., J, 3)``.
+Everything that needs to know what a joint *means* (the root that is subtracted, the head that
+fixes the scale, left and right, the bones that are drawn) asks a :class:`Skeleton`; the geometry
+and the networks only see ``(..., J, 2)`` and ``(..., J, 3)``.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
+
+# The head of a layout that has no joint to centre poses on.
+NO_HEAD = -1
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,14 @@ class Skeleton:
         parents: Parent index of each joint; ``-1`` marks the root.
         left: Indices of the left joints; ``left[i]`` mirrors ``right[i]``.
         right: Indices of the right joints.
-        head: The joint whose distance to the root fixes the 2D scale.
+        head: The joint whose distance to the root fixes the 2D scale; ``-1`` if the root is no
+            joint of the hips' middle, which poses are centred on: such a layout can be stored,
+            drawn and converted, not trained on.
         legs: ``(hip, knee, ankle)`` of the left and of the right leg; the anatomy that tells a
             body from its mirror image. Empty if the layout has no legs.
+        parts: The anatomical part that each joint is, by the names in
+            :data:`selflift.skeleton.convert.PARTS`; the joints' own names if empty. Conversion
+            between layouts goes by these.
     """
 
     name: str
@@ -34,6 +42,8 @@ class Skeleton:
     right: tuple[int, ...]
     head: int
     legs: tuple[tuple[int, int, int], ...] = ()
+    # Not compared: a file written before a part got its name holds the same layout.
+    parts: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if len(self.parents) != len(self.joints):
@@ -46,7 +56,14 @@ class Skeleton:
                 f"skeleton '{self.name}': expected exactly one root (parent -1), got "
                 f"{list(self.parents).count(-1)}; name one root"
             )
-        named = [*self.left, *self.right, self.head, *(j for leg in self.legs for j in leg)]
+        if self.parts and len(self.parts) != len(self.joints):
+            raise ValueError(
+                f"skeleton '{self.name}': expected one part per joint ({len(self.joints)}) or "
+                f"none, got {len(self.parts)}; name each joint's part"
+            )
+        named = [*self.left, *self.right, *(j for leg in self.legs for j in leg)]
+        if self.head != NO_HEAD:
+            named.append(self.head)
         if not all(0 <= joint < len(self.joints) for joint in named):
             raise ValueError(
                 f"skeleton '{self.name}': expected left, right, head and legs between 0 and "
@@ -94,12 +111,18 @@ class Skeleton:
                 right=tuple(int(joint) for joint in table["right"]),
                 head=int(table["head"]),
                 legs=tuple((int(h), int(k), int(a)) for h, k, a in table["legs"]),
+                parts=tuple(str(part) for part in table.get("parts", ())),
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(
                 "skeleton: expected JSON with name, joints, parents, left, right, head and legs, "
                 f"got text without a valid {error}"
             ) from error
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the layout has a root to centre poses on and a head to scale them by."""
+        return self.head != NO_HEAD
 
     @property
     def num_joints(self) -> int:
@@ -135,34 +158,3 @@ class Skeleton:
                 f"skeleton '{self.name}': expected one of {', '.join(self.joints)}, got '{joint}'"
             )
         return self.joints.index(joint)
-
-
-# Joint order, parents and sides: the 17 of Human3.6M's 32 joints that the field evaluates.
-H36M_17 = Skeleton(
-    name="h36m_17",
-    joints=(
-        "Hip", "RHip", "RKnee", "RFoot", "LHip", "LKnee", "LFoot", "Spine", "Thorax", "Nose",
-        "Head", "LShoulder", "LElbow", "LWrist", "RShoulder", "RElbow", "RWrist",
-    ),
-    parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
-    left=(4, 5, 6, 11, 12, 13),
-    right=(1, 2, 3, 14, 15, 16),
-    head=10,
-    legs=((4, 5, 6), (1, 2, 3)),
-)  # fmt: skip
-
-SKELETONS: dict[str, Skeleton] = {H36M_17.name: H36M_17}
-
-
-def get_skeleton(name: str) -> Skeleton:
-    """The registered layout of that name.
-
-    Raises:
-        ValueError: If no layout has this name.
-    """
-    if name not in SKELETONS:
-        raise ValueError(
-            f"skeleton: expected one of {', '.join(sorted(SKELETONS))}, got '{name}'; "
-            "register it in selflift.skeleton.SKELETONS"
-        )
-    return SKELETONS[name]

@@ -1,0 +1,51 @@
+"""The typed schema of every command: types and defaults here, numbers in ``configs/``."""
+
+from selflift.config.prepare import (
+    H36MOptions,
+    KeypointOptions,
+    MocapOptions,
+    MPIInf3DHPOptions,
+    PrepareConfig,
+)
+from selflift.config.run import (
+    DataConfig,
+    DiscriminatorConfig,
+    EvalConfig,
+    EvalDataConfig,
+    LifterConfig,
+    LossConfig,
+    ModelConfig,
+    NormaliseConfig,
+    OptimConfig,
+    RigConfig,
+    SignConfig,
+    SyntheticConfig,
+    TrainConfig,
+    TrainerConfig,
+    ViewConfig,
+    to_yaml,
+)
+
+__all__ = [
+    "DataConfig",
+    "DiscriminatorConfig",
+    "EvalConfig",
+    "EvalDataConfig",
+    "H36MOptions",
+    "KeypointOptions",
+    "LifterConfig",
+    "LossConfig",
+    "MPIInf3DHPOptions",
+    "MocapOptions",
+    "ModelConfig",
+    "NormaliseConfig",
+    "OptimConfig",
+    "PrepareConfig",
+    "RigConfig",
+    "SignConfig",
+    "SyntheticConfig",
+    "TrainConfig",
+    "TrainerConfig",
+    "ViewConfig",
+    "to_yaml",
+]

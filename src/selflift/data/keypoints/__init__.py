@@ -1,0 +1,1 @@
+"""2D keypoints of detectors and annotators: OpenPose, COCO, AlphaPose, MMPose."""

@@ -1,0 +1,1 @@
+"""Motion capture files, ASF/AMC and BVH, by forward kinematics."""

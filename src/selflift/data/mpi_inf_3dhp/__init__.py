@@ -1,0 +1,1 @@
+"""MPI-INF-3DHP: training and test annotations."""
