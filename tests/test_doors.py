@@ -113,7 +113,7 @@ def test_a_used_folder_is_refused(run_folder: Path) -> None:
         (["trainer.steps=0"], "trainer.steps: expected at least 1, got 0"),
         (["resume=nowhere"], "nowhere"),
         (["experiment=cmu", "data.root=nowhere"], "set data.root"),
-        (["experiment=h36m", "data.root=nowhere"], "h36m_train.h5"),
+        (["experiment=h36m", "data.root=nowhere"], "h36m.h5"),
         (["trainer.steps"], "trainer.steps"),
     ],
 )

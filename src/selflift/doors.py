@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,14 +103,22 @@ def task_overrides() -> list[str]:
     return list(HydraConfig.get().overrides.task)
 
 
-def run(config_name: str, schema: type[Schema], function: Callable[[Schema], Any]) -> None:
+def run(
+    config_name: str,
+    schema: type[Schema],
+    function: Callable[[Schema], Any],
+    positional: str | None = None,
+) -> None:
     """Run a function as a command: compose, check, call; exit 2 with one line on bad input.
 
     Args:
         config_name: Name of the primary YAML file.
         schema: The dataclass it is merged onto.
         function: What to run.
+        positional: The key that a bare word among the arguments is the value of.
     """
+    if positional:
+        _name_positional(positional)
 
     def task(config: DictConfig) -> Any:
         # Caught here as well: Hydra would print a line of its own about an error in the job.
@@ -124,6 +133,16 @@ def run(config_name: str, schema: type[Schema], function: Callable[[Schema], Any
     with _one_line_errors(schema):
         folder = str(config_folder())
         hydra.main(version_base="1.3", config_path=folder, config_name=config_name)(task)()
+
+
+def _name_positional(key: str) -> None:
+    """Write the first bare word of the command line as ``key=word``."""
+    flags = ("-m", "--multirun", "-r", "--resolve", "--run")
+    for i, (before, word) in enumerate(pairwise(sys.argv), start=1):
+        is_value = i > 1 and before.startswith("-") and before not in flags
+        if re.fullmatch(r"[A-Za-z]\w*", word) and not is_value:
+            sys.argv[i] = f"{key}={word}"
+            return
 
 
 def _give_own_folder(config: Any) -> None:

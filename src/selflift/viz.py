@@ -57,12 +57,29 @@ class ExamplePose:
     skeleton: Skeleton
 
 
+@dataclass(frozen=True)
+class SamplePose:
+    """A pose of a set, to be drawn by :func:`figure_samples`.
+
+    Attributes:
+        pose_2d: Pixels, ``(J, 2)``; NaN where a joint is missing.
+        pose_3d: ``(J, 3)`` in camera axes, if it is known.
+        label: What it is, one short line or two.
+        skeleton: The layout.
+    """
+
+    pose_2d: np.ndarray
+    pose_3d: np.ndarray | None
+    label: str
+    skeleton: Skeleton
+
+
 def plot_pose_2d(ax: Axes, pose_2d: np.ndarray, skeleton: Skeleton) -> None:
     """Draw a 2D pose, y down as in the image.
 
     Args:
         ax: Where to draw.
-        pose_2d: ``(J, 2)``, any unit.
+        pose_2d: ``(J, 2)``, any unit; a joint that is NaN is left out, with its bones.
         skeleton: The layout.
     """
     _draw(ax, pose_2d * [1, -1], np.zeros(len(pose_2d)), skeleton)
@@ -108,6 +125,38 @@ def figure_poses(rows: Sequence[ExamplePose]) -> Figure:
             row.label, (0, 0.5), (-12, 0), xycoords="axes fraction", textcoords="offset points",
             ha="right", va="center", fontsize=9, linespacing=1.5,
         )  # fmt: skip
+    return figure
+
+
+def figure_samples(rows: Sequence[SamplePose]) -> Figure:
+    """Samples of a pose set: the 2D pose and, where it is known, the 3D pose from two sides.
+
+    Args:
+        rows: The samples; all of them with 3D or none.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if not rows:
+        raise ValueError("figure: expected at least one pose to draw, got none")
+    solid = rows[0].pose_3d is not None
+    views = 3 if solid else 1
+    across = 2 if solid else 6
+    lines = math.ceil(len(rows) / across)
+    titles = ("2D pose", "3D, camera view", "3D, side view") if solid else ("",)
+    figure, axes = _grid(lines, titles * across, label_inches=0.1, gap=0.45)
+    panels = [line[i : i + views] for line in axes for i in range(0, len(line), views)]
+    for row, own in zip(rows, panels, strict=False):
+        plot_pose_2d(own[0], row.pose_2d, row.skeleton)
+        own[0].set_title(row.label, fontsize=8, loc="left")
+        if row.pose_3d is not None:
+            X = row.pose_3d - row.pose_3d[row.skeleton.root]
+            plot_pose_3d(own[1], X, row.skeleton)
+            plot_pose_3d(own[2], X, row.skeleton, SIDE_VIEW_DEG)
+            _frame(own[1:], np.concatenate([_view(X, a)[0] for a in (0.0, SIDE_VIEW_DEG)]))
+    for own in panels[len(rows) :]:
+        for ax in own:
+            ax.set_axis_off()
     return figure
 
 
@@ -177,6 +226,9 @@ def _view(X: np.ndarray, azimuth_deg: float) -> tuple[np.ndarray, np.ndarray]:
 def _draw(ax: Axes, points: np.ndarray, depth: np.ndarray, skeleton: Skeleton) -> None:
     bones = np.array(skeleton.bones)
     colours = np.array(bone_colours(skeleton))
+    # A bone with a missing end, or a joint that is missing, is not drawn.
+    whole = np.isfinite(points[bones]).all((1, 2))
+    bones, colours = bones[whole], colours[whole]
     order = np.argsort(-depth[bones].mean(1), kind="stable")
     ax.add_collection(
         LineCollection(
@@ -193,7 +245,7 @@ def _draw(ax: Axes, points: np.ndarray, depth: np.ndarray, skeleton: Skeleton) -
 
 
 def _frame(axes: Sequence[Axes], points: np.ndarray) -> None:
-    low, high = points.min(0), points.max(0)
+    low, high = np.nanmin(points, 0), np.nanmax(points, 0)
     centre = (low + high) / 2
     panel = np.array([PANEL_WIDTH, PANEL_HEIGHT])
     half = MARGIN * panel * max(((high - low) / 2 / panel).max(), 1e-9)

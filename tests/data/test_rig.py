@@ -12,7 +12,7 @@ from scipy.stats import kstest
 
 from selflift.config import RigConfig
 from selflift.data.poses import PoseSet
-from selflift.data.rig import Clip, film, rig_poses
+from selflift.data.rig import Clip, film, film_clip, rig_poses
 from selflift.geometry.camera import camera_to_world, project_pixels
 from selflift.skeleton import H36M_17
 
@@ -195,6 +195,36 @@ def test_frames_too_near_to_a_camera_are_dropped_there(make_clip: Callable) -> N
         np.testing.assert_array_equal(poses.frame[rows], clip.frame[~near])
         np.testing.assert_allclose(poses.poses_3d[rows, :, 2], 1000 * depth[~near], atol=0.01)
     assert poses.poses_3d[..., 2].min() >= 1000 * RIG.min_depth_m - 1e-3
+
+
+def test_takes_of_a_clip_are_what_is_filmed(make_clip: Callable) -> None:
+    clips = [make_clip("a", 5), make_clip("b", 3, seed=1)]
+    poses = film(clips, RIG, H36M_17)
+    for clip in clips:
+        takes = film_clip(clip, RIG, H36M_17.root)
+        assert [take.camera for take in takes] == [f"{clip.name}/cam{k}" for k in range(4)]
+        R, C = rig_poses(clip, RIG, H36M_17.root)
+        for k, take in enumerate(takes):
+            rows = rows_of(poses, clip.name, k)
+            assert (take.subject, take.action, take.clip) == (clip.subject, "sway", clip.name)
+            assert take.fps == clip.fps
+            np.testing.assert_array_equal(take.frame, clip.frame)
+            np.testing.assert_array_equal(poses.poses_2d[rows], take.poses_2d)
+            np.testing.assert_array_equal(poses.poses_3d[rows], take.poses_3d)
+            np.testing.assert_array_equal(take.view.rotation, R[k])
+            np.testing.assert_array_equal(take.view.centre_mm, 1000 * C[k])
+            assert take.view.f_px.tolist() == [1145, 1145] and not take.view.tangential.any()
+
+
+def test_a_camera_that_sees_nothing_keeps_its_row(make_clip: Callable) -> None:
+    clip = make_clip(frames=1)
+    near = dataclasses.replace(RIG, min_depth_m=5.5)
+    lengths = [len(take) for take in film_clip(clip, near, H36M_17.root)]
+    assert 0 in lengths and any(lengths)
+    poses = film([clip], near, H36M_17)
+    assert poses.camera.names == tuple(f"clip/cam{k}" for k in range(4))
+    assert len(poses.cameras.f_px) == 4
+    assert np.bincount(poses.camera.index, minlength=4).tolist() == lengths
 
 
 def test_filming_nothing_is_refused() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selflift.config import DataConfig, SyntheticConfig
+from selflift.config import DataConfig, SubjectsConfig, SyntheticConfig
+from selflift.data.poses import Labels, PoseSet
 from selflift.data.source import load_split
 
 SMALL = SyntheticConfig(
@@ -47,3 +48,47 @@ def test_an_unknown_source_is_named() -> None:
     config = replace(DataConfig(), source="web")
     with pytest.raises(ValueError, match="expected one of synthetic, cmu, files, got 'web'"):
         load_split(config, "train")
+
+
+SPLIT = SubjectsConfig(train=["S1"], test=["S9", "S11"])
+
+
+def one_file(tmp_path: Path, make_pose_set) -> DataConfig:
+    """Ten poses of each of three subjects, in runs that interleave."""
+    poses = make_pose_set()
+    names = np.resize(np.repeat(["S1", "S9", "S11"], 3), len(poses))
+    replace(poses, subject=Labels.of(list(names))).save(tmp_path / "h36m.h5")
+    return DataConfig(source="files", root=str(tmp_path), name="h36m", subjects=SPLIT)
+
+
+def test_subjects_of_one_file_make_a_split(tmp_path: Path, make_pose_set) -> None:
+    config = one_file(tmp_path, make_pose_set)
+    whole = PoseSet.load(tmp_path / "h36m.h5")
+    train, test = load_split(config, "train"), load_split(config, "test")
+    assert set(train.subject.values) == {"S1"}
+    assert set(test.subject.values) == {"S9", "S11"}
+    for part, own in ((train, ["S1"]), (test, ["S9", "S11"])):
+        kept = np.isin(whole.subject.values.astype(str), own)
+        for name in ("poses_2d", "poses_3d", "frame", "fps"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[kept])
+        np.testing.assert_array_equal(part.camera.values, whole.camera.values[kept])
+
+
+def test_a_split_without_subjects_is_a_file_of_its_own(tmp_path: Path, make_pose_set) -> None:
+    config = one_file(tmp_path, make_pose_set)
+    with pytest.raises(ValueError, match=r"h36m_val.h5': no such file"):
+        load_split(config, "val")
+
+
+def test_a_subject_that_is_not_there_is_named(tmp_path: Path, make_pose_set) -> None:
+    config = one_file(tmp_path, make_pose_set)
+    config.subjects = SubjectsConfig(test=["S9", "S12"])
+    with pytest.raises(
+        ValueError, match="expected the subjects S9, S12, got a file of S1, S9, S11"
+    ):
+        load_split(config, "test")
+
+
+def test_an_unknown_split_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected one of train, val, test, got 'dev'"):
+        load_split(DataConfig(source="files", root=str(tmp_path)), "dev")

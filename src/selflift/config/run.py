@@ -62,13 +62,24 @@ class RigConfig:
 
 
 @dataclass
+class SubjectsConfig:
+    """Which subjects of one pose set make a split; see :class:`DataConfig`."""
+
+    train: list[str] = field(default_factory=list)
+    val: list[str] = field(default_factory=list)
+    test: list[str] = field(default_factory=list)
+
+
+@dataclass
 class DataConfig:
     """Where the 2D poses come from.
 
     Attributes:
-        source: ``"synthetic"``, ``"cmu"`` or ``"files"`` (pose sets, ``{name}_{split}.h5``).
+        source: ``"synthetic"``, ``"cmu"`` or ``"files"`` (pose sets).
         root: Folder of the data (``cmu``, ``files``).
         name: File name stem (``files``).
+        subjects: The subjects of each split in the one file ``{name}.h5``; a split that names none
+            is the file ``{name}_{split}.h5`` (``files``).
         mirror: Whether half of every training batch, at random, has left and right exchanged.
         synthetic: The procedural human.
         rig: The virtual cameras (``synthetic``, ``cmu``).
@@ -77,6 +88,7 @@ class DataConfig:
     source: str = "synthetic"
     root: str = "data"
     name: str = "poses"
+    subjects: SubjectsConfig = field(default_factory=SubjectsConfig)
     mirror: bool = True
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
     rig: RigConfig = field(default_factory=RigConfig)
@@ -258,11 +270,13 @@ class EvalDataConfig:
         source: See :class:`DataConfig`.
         root: See :class:`DataConfig`.
         name: See :class:`DataConfig`.
+        subjects: Subjects of the pose set ``{name}.h5``, whatever the split.
     """
 
     source: str | None = None
     root: str | None = None
     name: str | None = None
+    subjects: list[str] | None = None
 
 
 @dataclass

@@ -7,6 +7,7 @@ arrays and plain containers are obeyed; anything else is refused by its name bef
 
 from __future__ import annotations
 
+import io
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -47,6 +48,12 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): np.dtype,
     ("collections", "OrderedDict"): OrderedDict,
     ("_codecs", "encode"): _encode,
+    # Protocols below 4 build these by their names.
+    **{
+        (module, kind.__name__): kind
+        for kind in (set, frozenset, bytearray, complex)
+        for module in ("builtins", "__builtin__")
+    },
     **{
         (module, name): part
         for name, part in _array_parts().items()
@@ -122,7 +129,7 @@ def npz_keys(path: str | Path) -> list[str]:
         return []
 
 
-def _read_array(stream: IO[bytes]) -> Any:
+def _read_array(stream: io.BufferedIOBase | IO[bytes]) -> Any:
     # Its headers are read by NumPy; only an array of objects is a pickle, which NumPy would run.
     version = np.lib.format.read_magic(stream)
     header = (
@@ -145,7 +152,7 @@ def _read_array(stream: IO[bytes]) -> Any:
     return content
 
 
-def _unpickle(stream: IO[bytes]) -> Any:
+def _unpickle(stream: io.BufferedIOBase | IO[bytes]) -> Any:
     # Texts of Python 2 are read as latin1, as NumPy's own files from then need it.
     return _ArraysOnly(stream, encoding="latin1").load()
 

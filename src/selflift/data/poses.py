@@ -26,7 +26,7 @@ Datasets are chunked and compressed (gzip, shuffle). Files are written atomicall
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -213,11 +213,16 @@ class PoseSet:
                     _write(file, f"cameras/{column.name}", getattr(self.cameras, column.name))
 
     @classmethod
-    def load(cls, path: str | Path) -> PoseSet:
+    def load(cls, path: str | Path, subjects: Sequence[str] | None = None) -> PoseSet:
         """Read a set from an HDF5 file of format v1.
 
+        Args:
+            path: The file.
+            subjects: Read the poses of these only; the names and cameras of all are kept.
+
         Raises:
-            ValueError: If the file is missing, damaged, foreign or inconsistent.
+            ValueError: If the file is missing, damaged, foreign or inconsistent, or a subject is
+                not in it.
         """
         path = Path(path)
         if not path.is_file():
@@ -227,7 +232,7 @@ class PoseSet:
             )
         try:
             with h5py.File(path, "r") as file:
-                return _read(file, path)
+                return _read(file, path, subjects)
         except Exception as error:  # h5py raises many kinds, depending on the damage
             reason = " ".join(str(error).split())
             if isinstance(error, ValueError) and reason.startswith("poses"):
@@ -255,7 +260,7 @@ def _write(file: h5py.File, name: str, array: np.ndarray | None) -> None:
     file.create_dataset(name, data=array, chunks=chunks, **packed)
 
 
-def _read(file: h5py.File, path: Path) -> PoseSet:
+def _read(file: h5py.File, path: Path, subjects: Sequence[str] | None) -> PoseSet:
     if file.attrs.get("format") != FORMAT:
         raise ValueError(
             f"poses '{path}': expected an HDF5 file of format '{FORMAT}', got "
@@ -279,11 +284,18 @@ def _read(file: h5py.File, path: Path) -> PoseSet:
             raise TypeError(f"'{name}' is not a dataset")
         return file[name][()]
 
-    def optional(name: str) -> np.ndarray | None:
-        return array(name) if name in file else None
+    runs = None if subjects is None else _runs(file, path, subjects)
+
+    def rows(name: str) -> np.ndarray:
+        if runs is None:
+            return array(name)
+        return np.concatenate([file[name][start:stop] for start, stop in runs])
+
+    def optional(name: str, read: Callable[[str], np.ndarray] = array) -> np.ndarray | None:
+        return read(name) if name in file else None
 
     def labels(name: str) -> Labels:
-        return Labels(tuple(file[f"{name}/names"].asstr()[()]), array(f"{name}/index"))
+        return Labels(tuple(file[f"{name}/names"].asstr()[()]), rows(f"{name}/index"))
 
     cameras = None
     if "cameras" in file:
@@ -299,11 +311,25 @@ def _read(file: h5py.File, path: Path) -> PoseSet:
     skeleton = Skeleton.from_json(file.attrs["skeleton"])
     return PoseSet(
         skeleton=skeleton,
-        poses_2d=array("poses_2d"),
-        poses_3d=optional("poses_3d"),
-        confidence=optional("confidence"),
-        frame=array("frame"),
-        fps=array("fps"),
+        poses_2d=rows("poses_2d"),
+        poses_3d=optional("poses_3d", rows),
+        confidence=optional("confidence", rows),
+        frame=rows("frame"),
+        fps=rows("fps"),
         cameras=cameras,
         **{name: labels(name) for name in LABELS},
     )
+
+
+def _runs(file: h5py.File, path: Path, subjects: Sequence[str]) -> list[tuple[int, int]]:
+    """Where the poses of some subjects lie: ``(start, stop)`` of every unbroken run."""
+    names = list(file["subject/names"].asstr()[()])
+    unknown = [subject for subject in subjects if subject not in names]
+    if unknown:
+        raise ValueError(
+            f"poses '{path}': expected the subjects {', '.join(subjects)}, got a file of "
+            f"{', '.join(names)}; set data.subjects"
+        )
+    wanted = np.isin(file["subject/index"][()], [names.index(subject) for subject in subjects])
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], wanted, [False]]).astype(np.int8)))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)] or [(0, 0)]

@@ -31,7 +31,8 @@ def rays_of(poses: PoseSet, centre_method: str) -> Float[Tensor, "N J 2"]:
         missing = int((poses.confidence <= 0).any(1).sum())
         raise ValueError(
             f"poses: expected complete poses, got {missing} of {len(poses)} with missing joints "
-            "(confidence 0); drop them with PoseSet.select"
+            "(confidence 0); leave them out: python -m selflift.prepare complete=true, or "
+            "PoseSet.select"
         )
     pixels = torch.from_numpy(poses.poses_2d)
     if poses.cameras is None:

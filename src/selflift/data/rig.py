@@ -16,6 +16,7 @@ import torch
 
 from selflift.config import RigConfig
 from selflift.data.poses import Cameras, Labels, PoseSet
+from selflift.data.takes import Take, View
 from selflift.geometry.camera import Intrinsics, project_pixels, world_to_camera
 from selflift.skeleton import Skeleton
 
@@ -72,6 +73,55 @@ def rig_poses(clip: Clip, rig: RigConfig, root: int) -> tuple[np.ndarray, np.nda
     return np.stack([right, down, forward], axis=1), target + distance[:, None] * outward
 
 
+def film_clip(clip: Clip, rig: RigConfig, root: int) -> list[Take]:
+    """One clip as each camera of its rig sees it.
+
+    Args:
+        clip: The clip; its name is the seed of the rig.
+        rig: The rig.
+        root: Index of the root joint.
+
+    Returns:
+        A take per camera, ``{clip}/cam{k}``, with 2D in pixels, 3D in millimetres in the camera's
+        frame and the camera's view. Frames in which a joint comes nearer to the camera than
+        ``rig.min_depth_m`` are not in it; it may have no frame at all.
+    """
+    centre_px = rig.size_px / 2
+    intrinsics = Intrinsics.pinhole(rig.f_px, (centre_px, centre_px)).map(torch.Tensor.double)
+    R, C = rig_poses(clip, rig, root)
+    X = world_to_camera(
+        torch.from_numpy(clip.positions).double()[None], torch.from_numpy(R)[:, None],
+        torch.from_numpy(C)[:, None],
+    )  # fmt: skip
+    visible = (X[..., 2] >= rig.min_depth_m).all(-1)
+    takes = []
+    for k in range(rig.cameras):
+        seen = X[k, visible[k]]
+        view = View(
+            f_px=np.full(2, rig.f_px),
+            c_px=np.full(2, centre_px),
+            radial=np.zeros(3),
+            tangential=np.zeros(2),
+            size_px=np.full(2, rig.size_px),
+            rotation=R[k],
+            centre_mm=C[k] * METRES_TO_MM,
+        )
+        takes.append(
+            Take(
+                subject=clip.subject,
+                action=clip.action,
+                clip=clip.name,
+                camera=f"{clip.name}/cam{k}",
+                poses_2d=project_pixels(seen, intrinsics).float().numpy(),
+                frame=clip.frame[visible[k].numpy()],
+                fps=clip.fps,
+                poses_3d=(seen * METRES_TO_MM).float().numpy(),
+                view=view,
+            )
+        )
+    return takes
+
+
 def film(clips: Iterable[Clip], rig: RigConfig, skeleton: Skeleton) -> PoseSet:
     """Film clips with their virtual rigs.
 
@@ -87,60 +137,42 @@ def film(clips: Iterable[Clip], rig: RigConfig, skeleton: Skeleton) -> PoseSet:
     Raises:
         ValueError: If there is no clip, or no frame in front of the cameras.
     """
-    centre_px = rig.size_px / 2
-    intrinsics = Intrinsics.pinhole(rig.f_px, (centre_px, centre_px)).map(torch.Tensor.double)
-    parts_2d, parts_3d, frames, fps, camera_index = [], [], [], [], []
-    subjects: list[str] = []
-    actions: list[str] = []
-    names: list[str] = []
-    camera_names: list[str] = []
-    rotations, centres = [], []
-    for clip in clips:
-        R, C = rig_poses(clip, rig, skeleton.root)
-        X = world_to_camera(
-            torch.from_numpy(clip.positions).double()[None], torch.from_numpy(R)[:, None],
-            torch.from_numpy(C)[:, None],
-        )  # fmt: skip
-        visible = (X[..., 2] >= rig.min_depth_m).all(-1)
-        for k in range(rig.cameras):
-            kept = visible[k].numpy()
-            seen = X[k, visible[k]]
-            parts_3d.append((seen * METRES_TO_MM).float().numpy())
-            parts_2d.append(project_pixels(seen, intrinsics).float().numpy())
-            frames.append(clip.frame[kept])
-            n = int(kept.sum())
-            fps.append(np.full(n, clip.fps, np.float32))
-            camera_index.append(np.full(n, len(camera_names), np.int32))
-            subjects += [clip.subject] * n
-            actions += [clip.action] * n
-            names += [clip.name] * n
-            camera_names.append(f"{clip.name}/cam{k}")
-        rotations.append(R)
-        centres.append(C * METRES_TO_MM)
-    if not names:
+    takes = [take for clip in clips for take in film_clip(clip, rig, skeleton.root)]
+    lengths = [len(take) for take in takes]
+    if not any(lengths):
         raise ValueError(
             "rig: expected at least one frame of motion in front of the cameras, got none; "
             "check the clips' units (metres) and the rig's distances"
         )
-    count = len(camera_names)
-    cameras = Cameras(
-        f_px=np.full((count, 2), rig.f_px, np.float32),
-        c_px=np.full((count, 2), centre_px, np.float32),
-        radial=np.zeros((count, 3), np.float32),
-        tangential=np.zeros((count, 2), np.float32),
-        size_px=np.full((count, 2), rig.size_px, np.int32),
-        rotation=np.concatenate(rotations).astype(np.float32),
-        centre_mm=np.concatenate(centres).astype(np.float32),
-    )
+
+    def labels(name: str) -> Labels:
+        parts = zip(takes, lengths, strict=True)
+        return Labels.of([value for take, n in parts for value in [getattr(take, name)] * n])
+
+    def column(name: str, kind: type = np.float32) -> np.ndarray:
+        return np.stack([getattr(take.view, name) for take in takes]).astype(kind)
+
     return PoseSet(
         skeleton=skeleton,
-        poses_2d=np.concatenate(parts_2d),
-        poses_3d=np.concatenate(parts_3d),
-        subject=Labels.of(subjects),
-        action=Labels.of(actions),
-        clip=Labels.of(names),
-        camera=Labels(tuple(camera_names), np.concatenate(camera_index)),
-        cameras=cameras,
-        frame=np.concatenate(frames).astype(np.int64),
-        fps=np.concatenate(fps),
+        poses_2d=np.concatenate([take.poses_2d for take in takes]),
+        poses_3d=np.concatenate([take.poses_3d for take in takes if take.poses_3d is not None]),
+        subject=labels("subject"),
+        action=labels("action"),
+        clip=labels("clip"),
+        # Cameras that saw nothing keep their row, so that all have one.
+        camera=Labels(
+            tuple(take.camera for take in takes),
+            np.repeat(np.arange(len(takes), dtype=np.int32), lengths),
+        ),
+        cameras=Cameras(
+            f_px=column("f_px"),
+            c_px=column("c_px"),
+            radial=column("radial"),
+            tangential=column("tangential"),
+            size_px=column("size_px", np.int32),
+            rotation=column("rotation"),
+            centre_mm=column("centre_mm"),
+        ),
+        frame=np.concatenate([take.frame for take in takes]).astype(np.int64),
+        fps=np.repeat(np.array([take.fps for take in takes], np.float32), lengths),
     )

@@ -11,6 +11,7 @@ from selflift.data.rig import film
 from selflift.skeleton import H36M_17
 
 SOURCES = ("synthetic", "cmu", "files")
+SPLITS = ("train", "val", "test")
 
 
 def load_split(data: DataConfig, split: str) -> PoseSet:
@@ -23,20 +24,23 @@ def load_split(data: DataConfig, split: str) -> PoseSet:
     Raises:
         ValueError: If the source is unknown or its data are missing, damaged or empty.
     """
+    if split not in SPLITS:
+        raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got '{split}'")
     if data.source == "synthetic":
         return film(synthetic.generate(split, data.synthetic), data.rig, H36M_17)
     if data.source == "cmu":
         return film(cmu.read_clips(data.root, split), data.rig, H36M_17)
     if data.source != "files":
         raise ValueError(f"data.source: expected one of {', '.join(SOURCES)}, got '{data.source}'")
-    path = Path(data.root) / f"{data.name}_{split}.h5"
+    subjects: list[str] = getattr(data.subjects, split)
+    path = Path(data.root) / (f"{data.name}.h5" if subjects else f"{data.name}_{split}.h5")
     if not path.is_file():
         raise ValueError(
-            f"data '{path}': no such file; expected a pose set (HDF5): build one from your arrays "
-            "with selflift.data.PoseSet(...).save(path), see data/README.md, and set data.root "
-            "(or the environment variable SELFLIFT_DATA) to its folder"
+            f"data '{path}': no such file; expected a pose set (HDF5): make one from your files "
+            f"with python -m selflift.prepare input=... output={path.name}, see data/README.md, "
+            "and set data.root (or the environment variable SELFLIFT_DATA) to its folder"
         )
-    poses = PoseSet.load(path)
+    poses = PoseSet.load(path, subjects or None)
     if len(poses) == 0:
         raise ValueError(f"data '{path}': expected at least one pose, got an empty split")
     return poses

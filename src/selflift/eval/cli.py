@@ -114,7 +114,10 @@ def resolve_data(config: EvalConfig, metadata: Mapping[str, Any]) -> DataConfig:
             "without it; use the file as training wrote it"
         ) from error
     given = {key: value for key, value in asdict(config.data).items() if value is not None}
-    return replace(_data_config(plain), **given)
+    data = _data_config(plain)
+    if "subjects" in given:
+        given["subjects"] = replace(data.subjects, **{config.split: given["subjects"]})
+    return replace(data, **given)
 
 
 def example_poses(evaluation: Evaluation, poses: PoseSet) -> list[ExamplePose]:

@@ -1,10 +1,10 @@
 """Conversion between layouts: joints by their anatomical parts, missing ones derived.
 
 A joint of the target is the source's joint of the same part. If the source has none, it is
-*derived*: the mean of other parts, by the first line of :data:`PARTS` that the source can serve. A
-derived joint is a stand-in: the middle of the shoulders is not the thorax that a motion capture
-system marks, and a network trained on one loses accuracy on the other. :func:`derived_joints` says
-which ones they are.
+*derived*: the mean of other parts, by the first of the alternatives in :data:`PARTS` whose joints
+were all found in this pose (a person seen from behind has ears, no eyes). A derived joint is a
+stand-in: the middle of the shoulders is not the thorax that a motion capture system marks, and a
+network trained on one loses accuracy on the other. :func:`derived_joints` says which ones they are.
 """
 
 from __future__ import annotations
@@ -22,8 +22,16 @@ PARTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "Neck": (("Thorax",), ("LShoulder", "RShoulder")),
     "Spine": (("Pelvis", "Thorax"),),
     "Nose": (("Head",), ("Neck", "HeadTop")),
-    "Head": (("LEar", "REar"), ("Nose",)),
-    "HeadTop": (("LEye", "REye"), ("Head",)),
+    "Head": (("LEar", "REar"), ("LEye", "REye"), ("Nose", "HeadTop")),
+    "HeadTop": (
+        ("LEye", "REye"),
+        ("LEar", "REar"),
+        ("LEye",),
+        ("REye",),
+        ("LEar",),
+        ("REar",),
+        ("Head",),
+    ),
 }
 
 
@@ -52,8 +60,8 @@ def convert(
         positions: ``(..., J, D)``, any unit.
         source: Their layout.
         target: The wanted layout.
-        confidence: ``(..., J)``; a joint of confidence 0 is missing, and so is every joint that is
-            derived from it.
+        confidence: ``(..., J)``; a joint of confidence 0 is missing, and so is every joint that can
+            only be derived from it.
 
     Raises:
         ValueError: If the shapes don't fit the source, or the source has no joint for one of the
@@ -69,17 +77,25 @@ def convert(
             f"confidence: expected shape {positions.shape[:-1]}, one number per joint, got "
             f"{confidence.shape}"
         )
-    table = [_shares(part, source, target) for part in _parts(target)]
-    out = np.stack([_mean(positions, shares) for shares in table], axis=-2)
+    table = [_alternatives(part, source, target) for part in _parts(target)]
+    out = np.stack([_mean(positions, shares) for shares, *_ in table], axis=-2)
     if confidence is None:
         return Converted(out, None)
-    least = np.stack([confidence[..., list(shares)].min(-1) for shares in table], axis=-1)
+    least = np.stack([_least(confidence, shares) for shares, *_ in table], axis=-1)
+    for joint, (_, *others) in enumerate(table):
+        for shares in others:
+            weaker = (least[..., joint] <= 0) & (_least(confidence, shares) > 0)
+            if weaker.any():
+                out[..., joint, :][weaker] = _mean(positions[weaker], shares)
+                least[..., joint][weaker] = _least(confidence[weaker], shares)
     out[least <= 0] = np.nan
     return Converted(out, least)
 
 
 def derived_joints(source: Skeleton, target: Skeleton) -> dict[str, tuple[str, ...]]:
     """The joints of the target that the source does not have, and what they are the mean of.
+
+    Where one of those is missing in a pose, another alternative of :data:`PARTS` may serve.
 
     Returns:
         Target joint to source joints, in the target's order; empty if every joint is there.
@@ -91,7 +107,7 @@ def derived_joints(source: Skeleton, target: Skeleton) -> dict[str, tuple[str, .
     have = set(_parts(source))
     for joint, part in zip(target.joints, _parts(target), strict=True):
         if part not in have:
-            derived[joint] = tuple(source.joints[j] for j in _shares(part, source, target))
+            derived[joint] = tuple(source.joints[j] for j in _alternatives(part, source, target)[0])
     return derived
 
 
@@ -107,28 +123,33 @@ def _mean(positions: np.ndarray, shares: dict[int, float]) -> np.ndarray:
     return np.asarray(total, positions.dtype)
 
 
-def _shares(part: str, source: Skeleton, target: Skeleton) -> dict[int, float]:
-    """The source's joints whose weighted mean is a part, and their weights."""
-    shares = _resolve(part, _parts(source), frozenset())
-    if shares is None:
+def _least(confidence: np.ndarray, shares: dict[int, float]) -> np.ndarray:
+    return confidence[..., list(shares)].min(-1)
+
+
+def _alternatives(part: str, source: Skeleton, target: Skeleton) -> list[dict[int, float]]:
+    """Ways to make a part from the source's joints, best first: joints and their weights."""
+    found = _resolve(part, _parts(source), frozenset())
+    if not found:
         raise ValueError(
             f"skeleton: expected '{part}' of '{target.name}' to be in '{source.name}' or derivable "
             f"from it, got {', '.join(_parts(source))}; choose another layout"
         )
-    return shares
+    return found
 
 
-def _resolve(part: str, have: tuple[str, ...], asked: frozenset[str]) -> dict[int, float] | None:
+def _resolve(part: str, have: tuple[str, ...], asked: frozenset[str]) -> list[dict[int, float]]:
     if part in have:
-        return {have.index(part): 1.0}
+        return [{have.index(part): 1.0}]
     if part in asked:
-        return None
+        return []
+    found = []
     for alternative in PARTS.get(part, ()):
-        found = [_resolve(other, have, asked | {part}) for other in alternative]
-        shares: dict[int, float] = {}
-        for one in found:
-            for joint, share in (one or {}).items():
+        each = [_resolve(other, have, asked | {part}) for other in alternative]
+        if all(each):
+            # Of every part the best way: their combinations would be guesses upon guesses.
+            shares: dict[int, float] = {}
+            for joint, share in (item for ways in each for item in ways[0].items()):
                 shares[joint] = shares.get(joint, 0.0) + share / len(alternative)
-        if None not in found:
-            return shares
-    return None
+            found.append(shares)
+    return found

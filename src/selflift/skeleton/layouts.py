@@ -145,9 +145,9 @@ H36M_32 = register(make_skeleton(
     "Hip RHip<Hip RKnee<RHip RFoot<RKnee RToeBase<RFoot RToeSite<RToeBase "
     "LHip<Hip LKnee<LHip LFoot<LKnee LToeBase<LFoot LToeSite<LToeBase "
     "SpineBase<Hip Spine<SpineBase Thorax<Spine Nose<Thorax Head<Nose "
-    "LCollar<Thorax LShoulder<LCollar LElbow<LShoulder LWrist<LElbow LThumbBase<LWrist "
+    "LCollar<Spine LShoulder<LCollar LElbow<LShoulder LWrist<LElbow LThumbBase<LWrist "
     "LThumbSite<LThumbBase LHandEnd<LWrist LHandSite<LHandEnd "
-    "RCollar<Thorax RShoulder<RCollar RElbow<RShoulder RWrist<RElbow RThumbBase<RWrist "
+    "RCollar<Spine RShoulder<RCollar RElbow<RShoulder RWrist<RElbow RThumbBase<RWrist "
     "RThumbSite<RThumbBase RHandEnd<RWrist RHandSite<RHandEnd",
     head="Head",
     parts={"Hip": "Pelvis", "RFoot": "RAnkle", "LFoot": "LAnkle", "Head": "HeadTop"},

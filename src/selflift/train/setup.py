@@ -125,6 +125,12 @@ def load_poses(config: TrainConfig, device: torch.device) -> Poses:
             f"({get_skeleton(skeleton.name).num_joints} joints), got another of that name "
             f"({skeleton.num_joints} joints); give it a name of its own and register it"
         )
+    if not skeleton.trainable:
+        raise ValueError(
+            f"data: expected a layout with a root to centre poses on and a head to scale them by, "
+            f"got '{skeleton.name}'; convert the set, for example: python -m selflift.prepare "
+            f"input=... output=... skeleton=h36m_17 (or {skeleton.name}_hip)"
+        )
     rays = rays_of(train, method)
     normaliser = Normaliser.fit(
         rays, skeleton, config.model.lifter.depth, method, config.normalise.scale

@@ -17,8 +17,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from selflift.data.takes import View
+from selflift.geometry.camera import Intrinsics, project_pixels, world_to_camera
 
 # In the order of the lists in VideoPose3D's files.
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")
@@ -54,6 +56,49 @@ def view_of(subject: str, camera: str, lens: bool = True) -> View:
         rotation=_matrix(outer["orientation_wxyz"]).T,
         centre_mm=np.array(outer["centre_mm"]),
     )
+
+
+def intrinsics_of(view: View) -> Intrinsics:
+    """The view's intrinsics and lens as float64 tensors."""
+    parts = (view.f_px, view.c_px, view.radial, view.tangential)
+    return Intrinsics(*(torch.from_numpy(np.asarray(part, np.float64)) for part in parts))
+
+
+def to_camera(positions_mm: np.ndarray, view: View) -> np.ndarray:
+    """World positions in the frame of a camera (x right, y down, z forward).
+
+    Args:
+        positions_mm: ``(T, J, 3)``, world, mm.
+        view: A camera whose place is known.
+
+    Returns:
+        ``(T, J, 3)`` float64, mm.
+
+    Raises:
+        ValueError: If the view has no rotation or no centre.
+    """
+    if view.rotation is None or view.centre_mm is None:
+        raise ValueError("camera: expected one with rotation and centre_mm, got one without")
+    moved = world_to_camera(
+        torch.from_numpy(np.asarray(positions_mm, np.float64)),
+        torch.from_numpy(np.asarray(view.rotation, np.float64)),
+        torch.from_numpy(np.asarray(view.centre_mm, np.float64)),
+    )
+    return moved.numpy()
+
+
+def to_pixels(positions_mm: np.ndarray, view: View) -> np.ndarray:
+    """Positions in a camera's frame as pixels, through the view's lens.
+
+    Args:
+        positions_mm: ``(T, J, 3)``, in front of the camera; any unit.
+        view: The camera.
+
+    Returns:
+        ``(T, J, 2)`` float64.
+    """
+    points = torch.from_numpy(np.asarray(positions_mm, np.float64))
+    return project_pixels(points, intrinsics_of(view)).numpy()
 
 
 @cache

@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from selflift import doors
-from selflift.config import EvalConfig, TrainConfig, to_yaml
+from selflift.config import EvalConfig, PrepareConfig, TrainConfig, to_yaml
 
 GROUPS = ("data", "model", "view", "loss", "optim", "trainer", "experiment")
 CHOICES = [
@@ -53,6 +53,23 @@ def test_every_key_of_the_evaluation_is_stated() -> None:
     with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
         config = compose("eval", ["checkpoint=x"])
     assert set(config) == set(asdict(EvalConfig()))
+
+
+def prepared(*overrides: str) -> PrepareConfig:
+    with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
+        config = compose("prepare", ["input=in", "output=out.h5", *overrides])
+        return doors.to_schema(config, PrepareConfig)
+
+
+def test_the_dataclasses_default_to_the_default_conversion() -> None:
+    assert prepared() == PrepareConfig(input="in", output="out.h5")
+
+
+def test_lists_and_tables_are_given_on_the_command_line() -> None:
+    config = prepared("h36m.subjects=[S9,S11]", "mocap.bones={hip_l: LHip}", "h36m.stand_in=null")
+    assert config.h36m.subjects == ["S9", "S11"]
+    assert config.h36m.stand_in is None
+    assert config.mocap.bones == {"hip_l": "LHip"}
 
 
 def test_a_config_written_as_yaml_reads_back_the_same(tmp_path: Path) -> None:

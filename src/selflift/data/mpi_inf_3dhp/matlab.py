@@ -1,0 +1,153 @@
+"""Variables of MATLAB files, of either kind, with every defect told in one line.
+
+Up to version 7 MATLAB has a format of its own, which SciPy reads; since 7.3 it writes HDF5, in
+which dimensions come in the opposite order.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from selflift.data.takes import ImportFileError
+
+HEADER_BYTES = 128
+ENDIANS = (b"IM", b"MI")
+
+
+def check_version(path: Path, hdf5: bool) -> None:
+    """See what kind of MATLAB file it is, from its first bytes.
+
+    Args:
+        path: The file.
+        hdf5: Whether version 7.3 (HDF5) is expected, or an earlier one.
+
+    Raises:
+        ImportFileError: If it is of the other kind, or none.
+    """
+    try:
+        with open(path, "rb") as stream:
+            header = stream.read(HEADER_BYTES)
+        is_hdf5 = h5py.is_hdf5(os.fspath(path))
+    except OSError as error:
+        raise ImportFileError(
+            f"'{path}': expected a MATLAB file, got one that can't be opened ({error})"
+        ) from error
+    if is_hdf5 and not hdf5:
+        raise ImportFileError(
+            f"'{path}': expected a MATLAB file of version 7 or before, as published, got HDF5 "
+            "(version 7.3); save it in MATLAB with save(..., '-v7') or get it again"
+        )
+    is_mat5 = len(header) == HEADER_BYTES and header[-2:] in ENDIANS and not is_hdf5
+    if is_mat5 and hdf5:
+        raise ImportFileError(
+            f"'{path}': expected a MATLAB file of version 7.3 (HDF5), as published, got an earlier "
+            "version; save it in MATLAB with save(..., '-v7.3') or get it again"
+        )
+    if not (is_hdf5 if hdf5 else is_mat5):
+        raise ImportFileError(
+            f"'{path}': expected a MATLAB file, got something else or one cut short; get it again"
+        )
+
+
+def load_scipy() -> Any:
+    """``scipy.io``, which is optional.
+
+    Raises:
+        ImportFileError: If SciPy is not installed.
+    """
+    try:
+        return importlib.import_module("scipy.io")
+    except ImportError as error:
+        raise ImportFileError(
+            "MPI-INF-3DHP: expected the package scipy, which reads its MATLAB files, got none; "
+            "pip install selflift[data]"
+        ) from error
+
+
+def read_mat5(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Variables of a file of version 7 or before.
+
+    Raises:
+        ImportFileError: If the file is damaged or of another kind, or lacks a variable.
+    """
+    reader = load_scipy()
+    check_version(path, hdf5=False)
+    try:
+        content = reader.loadmat(path, variable_names=list(names))
+    except MemoryError:
+        raise
+    # SciPy passes on whatever a damaged file makes its parts raise.
+    except Exception as error:
+        raise _damaged(path, error) from error
+    return {name: _there(path, name, content) for name in names}
+
+
+def read_mat73(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Variables of a file of version 7.3, numbers only, with dimensions as HDF5 has them.
+
+    Raises:
+        ImportFileError: If the file is damaged or of another kind, or lacks a variable.
+    """
+    check_version(path, hdf5=True)
+    try:
+        with h5py.File(path, "r") as file:
+            return {name: _numbers(path, name, _there(path, name, file)) for name in names}
+    except ImportFileError:
+        raise
+    # Beside OSError, h5py raises RuntimeError and KeyError for damaged parts.
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def cells(path: Path, name: str, variable: np.ndarray, count: int, width: int) -> list[np.ndarray]:
+    """The cells of a cell array, each ``(F, width)`` numbers.
+
+    Raises:
+        ImportFileError: If it is no such cell array.
+    """
+    expected = f"{count} cells of numbers, each (frames, {width})"
+    if variable.dtype != object or variable.size != count:
+        raise wrong(path, name, expected, f"{variable.dtype} of shape {variable.shape}")
+    flat = [np.asarray(cell) for cell in variable.ravel()]
+    for number, cell in enumerate(flat):
+        if cell.dtype.kind not in "fiu" or cell.ndim != 2 or cell.shape[1] != width:
+            raise wrong(path, name, expected, f"{cell.dtype} {cell.shape} in cell {number}")
+    return flat
+
+
+def wrong(path: Path, name: str, expected: str, got: str) -> ImportFileError:
+    """The error of a variable that isn't what it should be."""
+    # Arrays print on several lines.
+    got = " ".join(got.split())
+    return ImportFileError(f"'{path}': {name}: expected {expected}, got {got}; get the file again")
+
+
+def _there(path: Path, name: str, content: Any) -> Any:
+    if name not in content:
+        have = ", ".join(sorted(key for key in content if key[0] not in "_#")) or "none"
+        raise ImportFileError(
+            f"'{path}': expected the variable {name}, got {have}; is it the data set's own file?"
+        )
+    return content[name]
+
+
+def _numbers(path: Path, name: str, dataset: Any) -> np.ndarray:
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiub":
+        kind = dataset.dtype if isinstance(dataset, h5py.Dataset) else "a group"
+        raise wrong(path, name, "an array of numbers", str(kind))
+    return np.asarray(dataset[()])
+
+
+def _damaged(path: Path, error: Exception) -> ImportFileError:
+    reason = " ".join(str(error).split())[:200]
+    return ImportFileError(
+        f"'{path}': expected a whole MATLAB file, got one that is damaged or cut short "
+        f"({type(error).__name__}: {reason}); get it again"
+    )

@@ -1,0 +1,5 @@
+"""``python -m selflift.prepare``."""
+
+from selflift.prepare.cli import main
+
+main()

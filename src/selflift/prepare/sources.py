@@ -1,0 +1,166 @@
+"""Which formats can be read, and which one a file or folder is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from selflift.config import PrepareConfig
+from selflift.data import pose_files
+from selflift.data.h36m import cdf, fetch, mmpose, motionbert, videopose3d
+from selflift.data.keypoints import alphapose, coco, custom, detectron, openpose
+from selflift.data.keypoints import mmpose as mmpose_keypoints
+from selflift.data.mocap import importer as mocap
+from selflift.data.mpi_inf_3dhp import test as mpi_test
+from selflift.data.mpi_inf_3dhp import train as mpi_train
+from selflift.data.takes import ImportFileError, Recordings
+
+
+@dataclass(frozen=True)
+class Source:
+    """A format.
+
+    Attributes:
+        name: What it is called on the command line.
+        about: What ``input`` names, in a few words.
+        recognise: Whether a file or folder looks like it.
+        open: Reads it.
+    """
+
+    name: str
+    about: str
+    recognise: Callable[[Path], bool]
+    open: Callable[[Path, PrepareConfig], Recordings]
+
+
+SOURCES: dict[str, Source] = {
+    source.name: source
+    for source in (
+        Source(
+            "h36m_videopose3d",
+            "data_3d_h36m.npz, or any motion in that layout",
+            videopose3d.recognise,
+            lambda path, config: videopose3d.open_videopose3d(path, config.h36m),
+        ),
+        Source(
+            "h36m_cdf",
+            "the folder of the official archives, unpacked (S1/MyPoseFeatures/...)",
+            cdf.recognise,
+            lambda path, config: cdf.open_cdf(path, config.h36m),
+        ),
+        Source(
+            "h36m_fetch",
+            "h36m-fetch's folder 'processed' (S1/Directions-1/annot.h5)",
+            fetch.recognise,
+            lambda path, config: fetch.open_fetch(path, config.h36m),
+        ),
+        Source(
+            "h36m_motionbert",
+            "MotionBERT's h36m_sh_conf_cam_source_final.pkl",
+            motionbert.recognise,
+            lambda path, config: motionbert.open_motionbert(path, config.h36m),
+        ),
+        Source(
+            "h36m_mmpose",
+            "MMPose's h36m_train.npz or h36m_test.npz",
+            mmpose.recognise,
+            lambda path, config: mmpose.open_mmpose(path, config.h36m),
+        ),
+        Source(
+            "mpi_inf_3dhp_train",
+            "the folder with S1/Seq1/annot.mat",
+            mpi_train.recognise,
+            lambda path, config: mpi_train.open_train(path, config.mpi_inf_3dhp),
+        ),
+        Source(
+            "mpi_inf_3dhp_test",
+            "the folder with TS1/annot_data.mat",
+            mpi_test.recognise,
+            lambda path, config: mpi_test.open_test(path, config.mpi_inf_3dhp),
+        ),
+        Source(
+            "mocap",
+            "an ASF/AMC or BVH file, or a folder of them; filmed by virtual cameras",
+            mocap.recognise,
+            lambda path, config: mocap.open_mocap(path, config.mocap, config.rig),
+        ),
+        Source(
+            "openpose",
+            "the folder of OpenPose's *_keypoints.json",
+            openpose.recognise,
+            lambda path, config: openpose.open_openpose(path, config.keypoints),
+        ),
+        Source(
+            "coco",
+            "COCO keypoints, annotations or results (JSON)",
+            coco.recognise,
+            lambda path, config: coco.open_coco(path, config.keypoints),
+        ),
+        Source(
+            "alphapose",
+            "AlphaPose's alphapose-results.json",
+            alphapose.recognise,
+            lambda path, config: alphapose.open_alphapose(path, config.keypoints),
+        ),
+        Source(
+            "mmpose",
+            "MMPose's predictions of a video or an image, or a folder of them (JSON)",
+            mmpose_keypoints.recognise,
+            lambda path, config: mmpose_keypoints.open_mmpose(path, config.keypoints),
+        ),
+        Source(
+            "videopose3d_custom",
+            "VideoPose3D's data_2d_custom_NAME.npz",
+            custom.recognise,
+            lambda path, config: custom.open_custom(path, config.keypoints),
+        ),
+        Source(
+            "detectron",
+            "a Detectron inference file of a video, or a folder of them (npz)",
+            detectron.recognise,
+            lambda path, config: detectron.open_detectron(path, config.keypoints),
+        ),
+        Source(
+            "poses",
+            "a pose set, to thin it or to convert its layout",
+            pose_files.recognise,
+            lambda path, config: pose_files.open_poses(path),
+        ),
+    )
+}
+
+
+def find_source(name: str | None, path: Path) -> Source:
+    """The format of a file or folder.
+
+    Args:
+        name: A source, the beginning of a few (``"h36m"``), or ``None`` to look at the files.
+        path: The file or folder.
+
+    Raises:
+        ImportFileError: If the path is missing, the name unknown, or none or several formats fit.
+    """
+    if not path.exists():
+        raise ImportFileError(f"input '{path}': no such file or folder")
+    if name in SOURCES:
+        return SOURCES[name]
+    family = [s for s in SOURCES.values() if name is None or s.name.startswith(f"{name}_")]
+    if not family:
+        raise ImportFileError(
+            f"source: expected one of {', '.join(SOURCES)} (or the part before the first '_', or "
+            f"none to recognise it), got '{name}'"
+        )
+    fitting = [source for source in family if source.recognise(path)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = ", ".join(source.name for source in fitting)
+        raise ImportFileError(
+            f"input '{path}': expected one format, got files of {names}; name the source, as in: "
+            f"python -m selflift.prepare {fitting[0].name} input=..."
+        )
+    expected = "; ".join(f"{source.name}: {source.about}" for source in family)
+    raise ImportFileError(
+        f"input '{path}': expected a format that selflift knows, got none of them ({expected})"
+    )

@@ -1,0 +1,150 @@
+"""Pickles are read, not run."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from selflift.data.archives import npz_keys, read_npz, read_pickle
+
+CONTENT = {
+    "plain": [1, 2.5, "text", None, True, (1, 2), {"a": b"bytes"}],
+    "order": OrderedDict(a=1),
+    "array": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    "text": np.array(["S1", "S11"]),
+    "objects": np.array([{"S1": np.ones(2)}, None], dtype=object),
+    "scalar": np.float32(1.5),
+    "set": {1, 2},
+}
+
+
+class Hostile:
+    """Runs a command where a pickle of it is loaded."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple:
+        return os.system, (f"touch '{self.trace}'",)
+
+
+def assert_same(read: object, written: object) -> None:
+    if isinstance(written, dict):
+        assert isinstance(read, dict) and list(read) == list(written)
+        for key in written:
+            assert_same(read[key], written[key])
+    elif isinstance(written, np.ndarray) and written.dtype != object:
+        assert isinstance(read, np.ndarray) and read.dtype == written.dtype
+        np.testing.assert_array_equal(read, written)
+    elif isinstance(written, np.ndarray):
+        for a, b in zip(read, written, strict=True):
+            assert_same(a, b)
+    else:
+        assert type(read) is type(written) and read == written
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_arrays_and_plain_containers_are_read(tmp_path: Path, protocol: int) -> None:
+    path = tmp_path / "x.pkl"
+    path.write_bytes(pickle.dumps(CONTENT, protocol))
+    content = read_pickle(path)
+    assert_same(content, CONTENT)
+
+
+def test_npz_archives_of_the_field_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "data_3d.npz"
+    positions = {"S1": {"Walking 1": np.ones((3, 32, 3), np.float32)}}
+    np.savez_compressed(path, positions_3d=positions, plain=np.arange(3), names=np.array(["a"]))
+    assert npz_keys(path) == ["positions_3d", "plain", "names"]
+    content = read_npz(path, "positions_3d", "plain")
+    assert_same(content["positions_3d"], positions)
+    np.testing.assert_array_equal(content["plain"], np.arange(3))
+    assert list(content) == ["positions_3d", "plain"]
+
+
+def test_numpys_own_reader_agrees(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    arrays = {k: v for k, v in CONTENT.items() if isinstance(v, np.ndarray) and k != "objects"}
+    np.savez(path, **arrays, empty=np.zeros((0, 17, 2)), zero=np.float64(3))
+    ours = read_npz(path)
+    with np.load(path, allow_pickle=False) as theirs:
+        for key in theirs.files:
+            np.testing.assert_array_equal(ours[key], theirs[key])
+
+
+def test_a_hostile_pickle_is_refused_by_name_and_runs_nothing(tmp_path: Path) -> None:
+    path, trace = tmp_path / "h36m.pkl", tmp_path / "trace"
+    path.write_bytes(pickle.dumps({"train": [Hostile(trace)]}))
+    with pytest.raises(ValueError, match=r"h36m.pkl': expected only NumPy.*got '\w+.system'"):
+        read_pickle(path)
+    assert not trace.exists()
+    # The trap is a real one: a plain unpickler falls into it.
+    pickle.loads(path.read_bytes())
+    assert trace.exists()
+
+
+def test_a_hostile_npz_is_refused_by_name_and_runs_nothing(tmp_path: Path) -> None:
+    path, trace = tmp_path / "data_3d_h36m.npz", tmp_path / "trace"
+    np.savez(path, positions_3d=np.array(Hostile(trace), dtype=object))
+    with pytest.raises(ValueError, match=r"expected only NumPy.*system', which was not run"):
+        read_npz(path, "positions_3d")
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        b"cbuiltins\neval\n(S'1'\ntR.",
+        b"cnumpy\nload\n(S'x'\ntR.",
+        b"cnumpy.core.multiarray\nfromfile\n(S'x'\ntR.",
+        b"c_codecs\nencode\n(Vabc\nVhex\ntR.",
+        b"ccollections\nnamedtuple\n(S'x'\nS'y'\ntR.",
+        b"\x80\x04\x8c\x08builtins\x8c\x04exec\x93\x8c\x011\x85R.",
+        b"\x80\x02\x82\x01.",
+        b"P123\n.",
+    ],
+)
+def test_other_ways_to_reach_code_are_refused(tmp_path: Path, program: bytes) -> None:
+    path = tmp_path / "x.pkl"
+    path.write_bytes(program)
+    with pytest.raises(ValueError, match="x.pkl': expected"):
+        read_pickle(path)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 20, 200])
+def test_damaged_files_are_named(tmp_path: Path, keep: int) -> None:
+    for name, reader in (("x.npz", read_npz), ("x.pkl", read_pickle)):
+        path = tmp_path / name
+        buffer = io.BytesIO()
+        np.savez(buffer, a=np.arange(100))
+        whole = buffer.getvalue() if name == "x.npz" else pickle.dumps(CONTENT)
+        path.write_bytes(whole[:keep])
+        with pytest.raises(ValueError, match=rf"{name}': expected an? \w+.*; get it again"):
+            reader(path)
+
+
+def test_an_array_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    buffer = io.BytesIO()
+    np.save(buffer, np.arange(100))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", buffer.getvalue()[:-8])
+    with pytest.raises(ValueError, match="expected 800 bytes of an array, got 792"):
+        read_npz(path)
+
+
+def test_a_missing_key_and_a_missing_file_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", positions=np.ones(3))
+    with pytest.raises(ValueError, match="expected the key positions_3d, got positions;"):
+        read_npz(tmp_path / "x.npz", "positions_3d")
+    with pytest.raises(ValueError, match="y.npz': no such file; expected an npz archive"):
+        read_npz(tmp_path / "y.npz")
+    assert npz_keys(tmp_path / "y.npz") == []
