@@ -72,6 +72,37 @@ say "train a little"
 say "evaluate"
 "$venv" -m selflift.eval checkpoint=run
 
+say "convert files, train on them"
+"$venv" - <<'PY'
+import json
+from pathlib import Path
+
+import numpy as np
+
+from selflift.config import SyntheticConfig
+from selflift.data import synthetic
+from selflift.skeleton import H36M_17, H36M_32
+
+clips = list(synthetic.generate("train", SyntheticConfig(train_subjects=2, clips_per_subject=2)))
+slots = [H36M_32.joints.index(joint) for joint in H36M_17.joints]
+positions = {}
+for i, clip in enumerate(clips):
+    raw = np.zeros((len(clip.positions), 32, 3), np.float32)
+    raw[:, slots] = clip.positions - clip.positions[:, :1].mean(0) * [1, 1, 0]
+    positions.setdefault(("S1", "S9")[i // 2], {})[f"Walking {i % 2 + 1}"] = raw
+np.savez("data_3d_h36m.npz", positions_3d=np.array(positions, dtype=object))
+Path("video").mkdir()
+for frame in range(5):
+    joints = np.random.default_rng(frame).uniform(100, 900, (25, 3)).clip(max=[1000, 1000, 1])
+    person = {"pose_keypoints_2d": joints.ravel().tolist()}
+    Path(f"video/me_{frame:012d}_keypoints.json").write_text(json.dumps({"people": [person]}))
+PY
+"$venv" -m selflift.prepare h36m input=data_3d_h36m.npz output=h36m.h5
+"$venv" -m selflift.prepare input=video output=mine.h5 skeleton=h36m_17
+"$venv" -m selflift.train experiment=smoke data=h36m data.root=. 'data.subjects.train=[S1]' \
+  'data.subjects.val=[S9]' output_dir=run_h36m
+"$venv" -m selflift.eval checkpoint=run_h36m 'data.subjects=[S9]'
+
 say "lift from Python"
 "$venv" - <<'PY'
 import sys

@@ -211,7 +211,7 @@ BAD_INPUT = {
         lambda p: replace(
             p, confidence=np.float32(np.arange(17) != 3) * np.ones((len(p), 1), "f4")
         ),
-        "expected complete poses, got 128 of 128 with missing joints .* drop them",
+        "expected complete poses, got 128 of 128 with missing joints .* leave them out",
     ),
     "no cameras": (lambda p: replace(p, cameras=None), r"expected cameras \(intrinsics\)"),
     "other skeleton": (
