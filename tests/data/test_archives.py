@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from selflift.data.archives import npz_keys, read_npz, read_pickle
+from selflift.data.takes import ImportFileError
 
 CONTENT = {
     "plain": [1, 2.5, "text", None, True, (1, 2), {"a": b"bytes"}],
@@ -21,8 +22,14 @@ CONTENT = {
     "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     "text": np.array(["S1", "S11"]),
     "objects": np.array([{"S1": np.ones(2)}, None], dtype=object),
+    "big-endian": np.arange(6, dtype=">i2"),
+    "empty": np.empty((0, 17, 2), np.float32),
+    "no bytes": b"",
     "scalar": np.float32(1.5),
+    "text scalar": np.str_("S1"),
     "set": {1, 2},
+    "frozen set": frozenset([("S1", "54138969")]),
+    "keys": {("S1", "54138969"): 1, 2: 3},
 }
 
 
@@ -42,7 +49,8 @@ def assert_same(read: object, written: object) -> None:
         for key in written:
             assert_same(read[key], written[key])
     elif isinstance(written, np.ndarray) and written.dtype != object:
-        assert isinstance(read, np.ndarray) and read.dtype == written.dtype
+        # NumPy unpickles to the machine's byte order.
+        assert isinstance(read, np.ndarray) and read.dtype == written.dtype.newbyteorder("=")
         np.testing.assert_array_equal(read, written)
     elif isinstance(written, np.ndarray):
         for a, b in zip(read, written, strict=True):
@@ -73,7 +81,7 @@ def test_npz_archives_of_the_field_are_read(tmp_path: Path) -> None:
 def test_numpys_own_reader_agrees(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     arrays = {k: v for k, v in CONTENT.items() if isinstance(v, np.ndarray) and k != "objects"}
-    np.savez(path, **arrays, empty=np.zeros((0, 17, 2)), zero=np.float64(3))
+    np.savez(path, **arrays, zero=np.float64(3))
     ours = read_npz(path)
     with np.load(path, allow_pickle=False) as theirs:
         for key in theirs.files:
@@ -117,6 +125,76 @@ def test_other_ways_to_reach_code_are_refused(tmp_path: Path, program: bytes) ->
     path.write_bytes(program)
     with pytest.raises(ValueError, match="x.pkl': expected"):
         read_pickle(path)
+
+
+ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
+FLOATS = b"cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb"
+SCALAR = b"cnumpy.core.multiarray\nscalar\n("
+# A tuple in a tuple, 300,000 times.
+DEEP = b")" + b"\x85" * 300_000
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        # NumPy's own unpickling crashes on the first of these, and reads foreign memory on others.
+        (SCALAR + FLOATS.replace(b"NNN", b"\x88NN") + b"S'12345678'\ntR.", "plain type"),
+        (SCALAR + FLOATS.replace(b"NNN", b"NN\x88") + b"S'12345678'\ntR.", "plain type"),
+        (SCALAR + FLOATS.replace(b"'f8'", b"'V8'") + b"S'12345678'\ntR.", "the type 'V8'"),
+        (SCALAR + FLOATS + b"S'1234'\ntR.", "more, less or something else"),
+        (ARRAY + b"(I1\n(I2\nt" + FLOATS + b"I0\nS'12345678'\ntb.", "more, less"),
+        (ARRAY + b"(I1\n(I-1\nt" + FLOATS + b"I0\nS'12345678'\ntb.", "the shape of an array"),
+        (ARRAY + b"(I1\n(I0\nI9000000000000000000\nt" + FLOATS + b"I0\nS''\ntb.", "fits into"),
+        (ARRAY + b"(I1\n(I1\nt" + FLOATS.replace(b"f8", b"O8") + b"I0\nS'12345678'\ntb.", "more"),
+        (ARRAY + b"(I1\n(I1\nt" + FLOATS.replace(b"f8", b"U1") + b"I0\nS'\xff\xff\xff\xff'\ntb.",
+         "no characters"),
+        (b"cnumpy\nndarray\n(I5\nS'O'\ntR.", "damaged"),
+        # What is allowed must not be changed by a file.
+        (b"c_codecs\nencode\nN}S'__defaults__'\nNs\x86b.", "only arrays to have a state"),
+        (b"cnumpy\ndtype\n}S'__init__'\nNsb.", "only arrays to have a state"),
+        # A few bytes that ask for all memory, or for the end of the interpreter's stack.
+        (b"c__builtin__\nbytes\n(I100000000000\ntR.", "damaged"),
+        (b"\x80\x05\x96" + (1 << 45).to_bytes(8, "little") + b"a.", "memory|damaged"),
+        (b"\x80\x04}" + DEEP + b"Ns.", "keys of text or numbers, got tuple"),
+        (b"\x80\x04}(" + DEEP + b"Nu.", "keys of text or numbers, got tuple"),
+        (b"\x80\x04\x8f(" + DEEP + b"\x90.", "keys of text or numbers, got tuple"),
+        (b"\x80\x04(" + DEEP + b"\x91.", "keys of text or numbers, got tuple"),
+        (b"c__builtin__\nset\n]" + DEEP + b"a\x85R.", "keys of text or numbers, got tuple"),
+        (b"ccollections\nOrderedDict\n]" + DEEP + b"N\x86a\x85R.", "keys of text or numbers"),
+    ],
+)  # fmt: skip
+def test_a_pickle_that_lies_about_memory_is_refused(
+    tmp_path: Path, program: bytes, words: str
+) -> None:
+    path = tmp_path / "x.pkl"
+    path.write_bytes(program)
+    with pytest.raises(ValueError, match=rf"x.pkl': expected.*({words})"):
+        read_pickle(path)
+
+
+def test_the_forged_pickles_are_forged_from_good_ones(tmp_path: Path) -> None:
+    path = tmp_path / "x.pkl"
+    eight = b"S'" + b"\x00" * 6 + b"\xf0?'\n"
+    path.write_bytes(SCALAR + FLOATS + eight + b"tR.")
+    assert read_pickle(path) == 1.0
+    path.write_bytes(ARRAY + b"(I1\n(I1\nt" + FLOATS + b"I0\n" + eight + b"tb.")
+    np.testing.assert_array_equal(read_pickle(path), [1.0])
+
+
+def test_changed_bytes_are_told_and_never_crash(tmp_path: Path) -> None:
+    path, rng = tmp_path / "x.pkl", np.random.default_rng(0)
+    whole = [np.frombuffer(pickle.dumps(CONTENT, p), np.uint8) for p in range(6)]
+    refused = 0
+    for _ in range(600):
+        data = whole[rng.integers(len(whole))].copy()
+        data[rng.integers(len(data), size=3)] = rng.integers(256, size=3)
+        path.write_bytes(data.tobytes())
+        try:
+            repr(read_pickle(path))
+        except ImportFileError as error:
+            assert str(error).startswith(f"'{path}': expected")
+            refused += 1
+    assert refused > 100
 
 
 @pytest.mark.parametrize("keep", [0, 1, 20, 200])

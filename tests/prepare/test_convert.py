@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -135,10 +136,15 @@ def test_an_interrupted_conversion_leaves_nothing(made_up, tmp_path: Path, error
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"every": 0}, "every: expected at least 1, got 0"),
+        ({"every": 0}, "every: expected 1 to .*, got 0"),
+        ({"every": 10**20}, "every: expected 1 to .*, got 1000"),
         ({"skeleton": "octopus"}, "expected one of .*, got 'octopus'"),
         ({"source": "vicon"}, "source: expected one of h36m_videopose3d, .*, got 'vicon'"),
-        ({"source": None}, "expected a format that selflift knows, got none of them"),
+        (
+            {"source": None},
+            "expected a format that selflift knows, got an empty file; name the source",
+        ),
+        ({"source": "h36m"}, "expected one of h36m .h36m_videopose3d: .*, got an empty file"),
         ({"input": "nowhere"}, "input 'nowhere': no such file or folder"),
         ({"output": "."}, "expected a file to write, got a folder"),
         ({"skeleton": "cmu_31"}, "expected 'root' of 'cmu_31'"),
@@ -150,6 +156,39 @@ def test_wrong_options_are_refused_before_anything_is_written(
     with pytest.raises(ValueError, match=message):
         prepare(replace(made_up(H36M_17), **change))
     assert [p.name for p in tmp_path.iterdir()] == ["input"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "got an empty folder"),
+        (["a.txt", "b.txt", "c"], "got a folder of 2 x .txt, 1 x folder or other"),
+    ],
+)
+def test_what_is_not_recognised_is_described(
+    tmp_path: Path, content: list[str] | None, message: str
+) -> None:
+    for name in content or []:
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=f"knows, {message}; name the source"):
+        prepare(PrepareConfig(input=str(tmp_path), output="out.h5"))
+
+
+def test_the_keys_of_an_unknown_archive_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", mine=np.zeros(3), yours=np.zeros(3))
+    with pytest.raises(ValueError, match="got an npz archive of mine, yours; name"):
+        prepare(PrepareConfig(input=str(tmp_path / "a.npz"), output="out.h5"))
+
+
+def test_a_pipe_is_refused_on_both_sides(made_up, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.h5"
+    os.mkfifo(pipe)
+    with pytest.raises(ValueError, match="expected a file or a folder, got a pipe or a device"):
+        prepare(replace(made_up(H36M_17), input=str(pipe)))
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match="expected a file, got a device or a pipe"):
+            prepare(replace(made_up(H36M_17), output=str(pipe), overwrite=overwrite))
+    assert pipe.is_fifo()
 
 
 def test_nothing_left_is_an_error(made_up, tmp_path: Path) -> None:

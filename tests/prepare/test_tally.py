@@ -30,6 +30,14 @@ def test_frames_count_once_and_poses_once_per_camera() -> None:
     assert tally.poses == 3007
 
 
+def test_frames_of_one_camera_in_several_takes_add_up() -> None:
+    tally = Tally()
+    # MPI-INF-3DHP's test sequences come as a take per activity.
+    tally.add(take("TS1", "Exercise", "TS1", "TS1/0", 400))
+    tally.add(take("TS1", "Sports", "TS1", "TS1/0", 203))
+    assert tally.table().splitlines()[-1].split() == ["all", "2", "1", "603", "1", "603"]
+
+
 def test_a_long_table_is_cut_and_says_so() -> None:
     tally = Tally()
     for i in range(50):

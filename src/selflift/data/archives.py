@@ -1,82 +1,16 @@
-"""Files that hold Python pickles, read without running what is in them.
-
-The public ``.npz`` and ``.pkl`` files of the field are pickles, and a pickle is a program: whoever
-writes one decides what runs on the reader's machine. Here only the instructions that build NumPy
-arrays and plain containers are obeyed; anything else is refused by its name before it is called.
-"""
+"""Archives of arrays: ``.npz`` and ``.pkl`` files, of which nothing is run."""
 
 from __future__ import annotations
 
 import io
-import pickle
 import zipfile
-from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from selflift.data.takes import ImportFileError
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    # Python 2 and protocols below 3 write bytes as text that is to be encoded.
-    if encoding != "latin1":
-        raise ImportFileError(f"expected bytes in latin1, got '{encoding}'")
-    return text.encode("latin1")
-
-
-def _array_parts() -> dict[str, Callable[..., Any]]:
-    """What NumPy's own pickles call, by the names in its public history."""
-    # Taken from NumPy's pickles themselves, since the module they live in moved with NumPy 2.
-    reconstruct = np.empty(0).__reduce__()[0]
-    scalar = np.float64(0).__reduce__()[0]
-    assert callable(reconstruct) and callable(scalar)
-    return {"_reconstruct": reconstruct, "scalar": scalar, "_frombuffer": _frombuffer}
-
-
-def _frombuffer(buffer: Any, dtype: np.dtype, shape: tuple[int, ...], order: str) -> np.ndarray:
-    # NumPy's protocol 5, without its freedom of the buffer's type.
-    return np.frombuffer(bytes(buffer), dtype=dtype).reshape(
-        shape, order="F" if order == "F" else "C"
-    )
-
-
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("collections", "OrderedDict"): OrderedDict,
-    ("_codecs", "encode"): _encode,
-    # Protocols below 4 build these by their names.
-    **{
-        (module, kind.__name__): kind
-        for kind in (set, frozenset, bytearray, complex)
-        for module in ("builtins", "__builtin__")
-    },
-    **{
-        (module, name): part
-        for name, part in _array_parts().items()
-        for module in (
-            "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric",
-            "numpy._core.numeric",
-        )
-    },
-}  # fmt: skip
-
-
-class _ArraysOnly(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise ImportFileError(
-                f"expected only NumPy arrays and plain containers, got '{module}.{name}', which "
-                "was not run; get the file from its publisher"
-            ) from None
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise ImportFileError("expected no references outside the file, got one")
+from selflift.data.unpickle import check_text, count_of, load_arrays
 
 
 def read_pickle(path: str | Path) -> Any:
@@ -90,7 +24,7 @@ def read_pickle(path: str | Path) -> Any:
     """
     path = Path(path)
     with _reading(path, "a pickle"), open(path, "rb") as stream:
-        return _unpickle(stream)
+        return load_arrays(stream)
 
 
 def read_npz(path: str | Path, *keys: str) -> dict[str, Any]:
@@ -139,22 +73,18 @@ def _read_array(stream: io.BufferedIOBase | IO[bytes]) -> Any:
     )
     shape, fortran, dtype = header(stream)
     if not dtype.hasobject:
-        count = int(np.prod(shape, dtype=np.int64))
+        count = count_of(shape, dtype)
         size = count * dtype.itemsize
         data = stream.read(size)
         if len(data) != size:
             raise ImportFileError(f"expected {size} bytes of an array, got {len(data)}")
         flat = np.frombuffer(bytearray(data), dtype=dtype, count=count)
+        check_text(flat)
         return flat.reshape(shape, order="F" if fortran else "C")
-    content = _unpickle(stream)
+    content = load_arrays(stream)
     if isinstance(content, np.ndarray) and content.shape == ():
         return content.item()
     return content
-
-
-def _unpickle(stream: io.BufferedIOBase | IO[bytes]) -> Any:
-    # Texts of Python 2 are read as latin1, as NumPy's own files from then need it.
-    return _ArraysOnly(stream, encoding="latin1").load()
 
 
 class _reading:
@@ -170,6 +100,11 @@ class _reading:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, ImportFileError):
             raise ImportFileError(f"'{self._path}': {error}") from error
+        if isinstance(error, MemoryError):
+            raise ImportFileError(
+                f"'{self._path}': expected {self._what} that fits into memory, got one that does "
+                "not, or whose sizes are damaged; close other programs or get it again"
+            ) from error
         if isinstance(error, Exception):
             reason = " ".join(str(error).split())[:200]
             raise ImportFileError(

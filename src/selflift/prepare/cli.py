@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 
 import numpy as np
@@ -44,10 +45,11 @@ def prepare_and_tell(config: PrepareConfig) -> Outcome:
         ValueError: As :func:`selflift.prepare.prepare`.
         OSError: If the output can't be written.
     """
-    # A polite end leaves nothing half-written behind, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, _stop)
+    signals = _Signals()
+    picture = _picture(config)
     started = time.monotonic()
-    outcome = prepare(config)
+    outcome = prepare(config, signals.check)
+    signals.check()
     seconds = time.monotonic() - started
     recordings = outcome.recordings
     print(f"{config.input}: {recordings.source}, layout {recordings.skeleton.name}")
@@ -63,8 +65,7 @@ def prepare_and_tell(config: PrepareConfig) -> Outcome:
         f"\n{'poses:':<10}{outcome.path} ({outcome.skeleton.name}, {size:,.1f} MB, {seconds:.0f} s)"
     )
     print(f"{'content:':<10}sha256 {content_sha256(outcome.path)}")
-    if config.picture:
-        picture = outcome.path.with_suffix(".png")
+    if picture is not None:
         save_figure(figure_samples(_rows(outcome.samples, outcome.skeleton)), picture)
         print(f"{'picture:':<10}{picture}")
     return outcome
@@ -91,8 +92,56 @@ def _short(label: str, limit: int) -> str:
     return label if len(label) <= limit else "…" + label[-limit + 1 :]
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+class _Signals:
+    """A polite end at Ctrl-C, SIGTERM and a closed terminal: nothing half-written stays behind.
+
+    Python drops what a handler raises while an object is being deleted, as after every call of
+    HDF5; so the signal is remembered, and :meth:`check` raises again.
+    """
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # What nohup or a shell's background job ignores stays ignored.
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._take)
+        sys.unraisablehook = self._dropped
+
+    def _dropped(self, what: sys.UnraisableHookArgs) -> None:
+        # What was dropped is raised again by check; a traceback about it would only puzzle.
+        if self._number is None:
+            sys.__unraisablehook__(what)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        self._number = number
+        self.check()
+
+    def check(self) -> None:
+        """Raise if a signal has come."""
+        if self._number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self._number is not None:
+            sys.exit(128 + self._number)
+
+
+def _picture(config: PrepareConfig) -> Path | None:
+    """Where the samples are drawn, if nothing else is there."""
+    output = Path(config.output)
+    if not config.picture or not output.name:
+        return None
+    picture = output.with_suffix(".png")
+    if picture == output:
+        raise ValueError(
+            f"output '{output}': expected another ending than that of the picture beside it, got "
+            "the same; end it in .h5"
+        )
+    if picture.exists() and not config.overwrite:
+        raise ValueError(
+            f"picture '{picture}': is there already; choose another output, or set picture=false "
+            "or overwrite=true"
+        )
+    return picture
 
 
 def usage() -> str:

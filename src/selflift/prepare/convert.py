@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,8 @@ from selflift.prepare.tally import Tally
 from selflift.skeleton import Skeleton, convert, derived_joints, get_skeleton
 
 SAMPLES = 6
+# Frames are counted in 64 bits; nobody thins as far as this.
+MOST_EVERY = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,14 @@ class Outcome:
     samples: list[Take]
 
 
-def prepare(config: PrepareConfig) -> Outcome:
+def prepare(config: PrepareConfig, between_takes: Callable[[], None] | None = None) -> Outcome:
     """Convert a source to a pose set, in memory that does not grow with it.
 
     The output appears, whole, at the end; an interrupted conversion leaves none.
 
     Args:
         config: What to read, what to keep, where to write.
+        between_takes: Called before every take is written; what it raises ends the conversion.
 
     Raises:
         ValueError: If the input, an option or the output is unusable, or no frame is left.
@@ -84,12 +87,16 @@ def prepare(config: PrepareConfig) -> Outcome:
             disable=None if config.progress else True,
         )
         for take in bar:
+            if between_takes is not None:
+                between_takes()
             kept = _kept(take, config, own, skeleton, recordings)
             if len(kept) == 0:
                 continue
             writer.add(kept)
             tally.add(kept)
             samples.add(kept)
+        if between_takes is not None:
+            between_takes()
         if tally.poses == 0:
             reasons = ", ".join(f"{n:,}: {reason}" for reason, n in report.dropped.most_common())
             raise ImportFileError(
@@ -103,14 +110,17 @@ def _check(config: PrepareConfig) -> None:
     output = Path(config.output)
     if output.is_dir():
         raise ValueError(f"output '{output}': expected a file to write, got a folder; add a name")
+    # Replacing a device or a pipe by a file takes it away from everybody on the machine.
+    if output.exists() and not output.is_file():
+        raise ValueError(f"output '{output}': expected a file, got a device or a pipe; name a file")
     if output.exists() and not config.overwrite:
         raise ValueError(
             f"output '{output}': is there already; choose another name or set overwrite=true"
         )
     if output.exists() and output.resolve() == Path(config.input).resolve():
         raise ValueError(f"output '{output}': expected another file than the input, got the same")
-    if config.every < 1:
-        raise ValueError(f"every: expected at least 1, got {config.every}")
+    if not 1 <= config.every <= MOST_EVERY:
+        raise ValueError(f"every: expected 1 to {MOST_EVERY}, got {config.every}")
     if config.skeleton is not None:
         get_skeleton(config.skeleton)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from selflift.config import PrepareConfig
 from selflift.data import pose_files
+from selflift.data.archives import npz_keys
 from selflift.data.h36m import cdf, fetch, mmpose, motionbert, videopose3d
 from selflift.data.keypoints import alphapose, coco, custom, detectron, openpose
 from selflift.data.keypoints import mmpose as mmpose_keypoints
@@ -15,6 +17,9 @@ from selflift.data.mocap import importer as mocap
 from selflift.data.mpi_inf_3dhp import test as mpi_test
 from selflift.data.mpi_inf_3dhp import train as mpi_train
 from selflift.data.takes import ImportFileError, Recordings
+
+# How much of what a file or folder holds fits into a line.
+MOST_ENDINGS, MOST_KEYS = 4, 8
 
 
 @dataclass(frozen=True)
@@ -143,6 +148,11 @@ def find_source(name: str | None, path: Path) -> Source:
     """
     if not path.exists():
         raise ImportFileError(f"input '{path}': no such file or folder")
+    if not path.is_file() and not path.is_dir():
+        raise ImportFileError(
+            f"input '{path}': expected a file or a folder, got a pipe or a device; write it to a "
+            "file first"
+        )
     if name in SOURCES:
         return SOURCES[name]
     family = [s for s in SOURCES.values() if name is None or s.name.startswith(f"{name}_")]
@@ -160,7 +170,33 @@ def find_source(name: str | None, path: Path) -> Source:
             f"input '{path}': expected one format, got files of {names}; name the source, as in: "
             f"python -m selflift.prepare {fitting[0].name} input=..."
         )
+    if name is None:
+        raise ImportFileError(
+            f"input '{path}': expected a format that selflift knows, got {_look_of(path)}; name "
+            "the source to learn what is amiss, as in: python -m selflift.prepare coco input=... "
+            "(--help lists them)"
+        )
     expected = "; ".join(f"{source.name}: {source.about}" for source in family)
     raise ImportFileError(
-        f"input '{path}': expected a format that selflift knows, got none of them ({expected})"
+        f"input '{path}': expected one of {name} ({expected}), got {_look_of(path)}"
     )
+
+
+def _look_of(path: Path) -> str:
+    """What a file or folder is, as far as one sees without knowing the format."""
+    try:
+        if path.is_dir():
+            endings = Counter(p.suffix or "folder or other" for p in path.iterdir())
+            if not endings:
+                return "an empty folder"
+            most = ", ".join(f"{n} x {ending}" for ending, n in endings.most_common(MOST_ENDINGS))
+            return f"a folder of {most}"
+        with open(path, "rb") as stream:
+            if not stream.read(1):
+                return "an empty file"
+    except OSError as error:
+        return f"one that can't be read ({error.strerror})"
+    if keys := npz_keys(path):
+        return f"an npz archive of {', '.join(keys[:MOST_KEYS])}"
+    ending = f"a {path.suffix} file" if path.suffix else "a file without an ending"
+    return f"{ending} of another format, or one that is damaged or cut short"

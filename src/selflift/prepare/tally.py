@@ -19,7 +19,7 @@ MOST_ROWS = 40
 class _Row:
     actions: set[str] = field(default_factory=set)
     cameras: set[str] = field(default_factory=set)
-    frames: dict[str, int] = field(default_factory=dict)
+    frames: dict[str, dict[str, int]] = field(default_factory=dict)
     poses: int = 0
 
 
@@ -34,8 +34,8 @@ class Tally:
         row = self._rows.setdefault(take.subject, _Row())
         row.actions.add(take.action)
         row.cameras.add(take.camera)
-        # Cameras of one recording see the same frames; the longest counts.
-        row.frames[take.clip] = max(row.frames.get(take.clip, 0), len(take))
+        seen = row.frames.setdefault(take.clip, {})
+        seen[take.camera] = seen.get(take.camera, 0) + len(take)
         row.poses += len(take)
 
     @property
@@ -47,8 +47,9 @@ class Tally:
         """Subjects with their actions, clips, frames, cameras and poses, as aligned text."""
         titles = ("subject", "actions", "clips", "frames", "cameras", "poses")
         rows = [
-            (name, len(row.actions), len(row.frames), sum(row.frames.values()), len(row.cameras),
-             row.poses)
+            # Cameras of one recording see the same frames; the one that has most counts.
+            (name, len(row.actions), len(row.frames),
+             sum(max(seen.values()) for seen in row.frames.values()), len(row.cameras), row.poses)
             for name, row in self._rows.items()
         ]  # fmt: skip
         actions = set().union(*(row.actions for row in self._rows.values()))

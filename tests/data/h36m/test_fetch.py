@@ -251,6 +251,24 @@ def test_frames_without_a_joint_or_a_body_are_dropped_and_counted(tmp_path: Path
     assert dropped == {"2D of a joint missing": 1, "body not as tall as a person": 1}
 
 
+def test_every_action_is_read_by_the_name_that_h36m_fetch_gives_it(tmp_path: Path) -> None:
+    # The names of the data set's metadata.xml, which are not those of its files.
+    names = {12: "TakingPhoto", 15: "WalkingDog", 16: "WalkingTogether"}
+    for action, name in names.items():
+        write(tmp_path / "S1" / f"{name}-1", arrays(action=action))
+    takes, notes, _ = read(tmp_path)
+    assert {take.clip for take in takes} == {"S1 Photo 1", "S1 WalkDog 1", "S1 WalkTogether 1"}
+    assert len(takes) == 12 and not any("left out" in note for note in notes)
+
+
+def test_a_folder_of_an_unknown_name_is_not_lost_unseen(tmp_path: Path) -> None:
+    write(tmp_path / "S1" / "Directions-1", arrays())
+    write(tmp_path / "S1" / "Juggling-1", {})
+    takes, notes, _ = read(tmp_path)
+    assert len(takes) == 4
+    assert any("left out, since 'Juggling-1' is no action" in note for note in notes)
+
+
 def test_other_folders_are_not_recognised(tmp_path: Path) -> None:
     assert not recognise(tmp_path) and not recognise(tmp_path / "none")
     write(tmp_path / "S1" / "Juggling-1", {})

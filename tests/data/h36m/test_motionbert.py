@@ -137,6 +137,19 @@ def test_sources_become_takes(tmp_path: Path) -> None:
     assert not next(recordings.takes).view.radial.any()
 
 
+def test_takes_whose_3d_drifts_are_noted_and_others_refused(tmp_path: Path) -> None:
+    data = content()
+    rows = slice(0, FRAMES)
+    # By a third of a body: more than detectors err.
+    data["test"]["joint_2d"][rows] += 150
+    with pytest.raises(ImportFileError, match="S9 Directions 1.*expected joint_2d within"):
+        read(write(tmp_path, data))
+    data["test"]["source"][rows] = ["s_09_act_05_subact_02_ca_01"] * FRAMES
+    takes, notes, _ = read(write(tmp_path, data))
+    assert takes[0].clip == "S9 Greeting 2" and len(takes) == 3
+    assert any(note.endswith("since their 3D drifts: S9 Greeting 2.54138969") for note in notes)
+
+
 def test_the_training_split_has_2d_only(tmp_path: Path) -> None:
     path = write(tmp_path, content())
     recordings = open_motionbert(path, H36MOptions(split="train"))

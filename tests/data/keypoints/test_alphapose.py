@@ -66,6 +66,16 @@ def test_the_highest_score_is_the_best(write_json: Write, make_people: Make, rea
     assert "1 frames have nobody in them (in 1 videos; the first: 'people' after frame 1)" in note
 
 
+@pytest.mark.parametrize("idx", [float("inf"), float("nan"), "x", -1, []])
+def test_an_idx_that_is_no_identity_is_none(
+    write_json: Write, make_people: Make, read: Read, idx: object
+) -> None:
+    rows = [result(f"{t}.jpg", make_people(1)[0, t], idx=idx) for t in range(3)]
+    source = open_alphapose(write_json(rows), KeypointOptions(people="track"))
+    assert len(read(source)) == 1
+    assert any("followed by the distance" in note for note in source.report.notes)
+
+
 @pytest.mark.parametrize("form", [lambda k: k, float, lambda k: [k], lambda k: [[float(k)], [9.0]]])
 def test_idx_is_the_track_in_every_form(
     write_json: Write, make_people: Make, read: Read, form: Callable[[int], Any]

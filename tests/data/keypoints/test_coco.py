@@ -217,6 +217,13 @@ def test_a_damaged_annotation_is_named(
         open_coco(write_json(content), KeypointOptions())
 
 
+def test_a_category_whose_joints_are_no_list_is_named(write_json: Write, make_people: Make) -> None:
+    content = annotations([(1, labelled(make_people(1, 1))[0, 0])])
+    content["categories"][0]["keypoints"] = 17
+    with pytest.raises(ImportFileError, match="expected keypoints as a list of .*names, got int"):
+        open_coco(write_json(content), KeypointOptions())
+
+
 def test_a_truncated_file_is_refused(write_json: Write, make_people: Make) -> None:
     path = write_json(annotations([(n, labelled(make_people()[0, 0])) for n in range(9)]))
     whole = path.read_text()

@@ -75,6 +75,8 @@ def test_null_and_numbers_beyond_float32_are_no_places() -> None:
         ([1, 2, [3], 4, 5, 6], r"expected keypoints of numbers, got '\[3\]' \(list\)"),
         ([[1], [2], [3], [4], [5], [6]], r"expected keypoints of numbers, got '\[1\]' \(list\)"),
         ([{}, 2, 3, 4, 5, 6], "expected keypoints of numbers, got '{}' .dict."),
+        ([1, 2, 10**400, 4, 5, 6], "expected keypoints of numbers, got '10000000"),
+        ([10**400] * 6, "expected keypoints of numbers, got '10000000"),
     ],
 )
 def test_keypoints_that_are_no_triples_are_refused(triples: object, message: str) -> None:
@@ -90,6 +92,14 @@ def test_the_place_of_bad_numbers_is_found_among_good_ones() -> None:
         collector.add(f"'f{frame}'", frame, [1.0, 2.0, "x" if frame == 3 else 0.5])
     with pytest.raises(ImportFileError, match="'f3', frame 3: expected keypoints of numbers"):
         collector.table("v")
+
+
+@pytest.mark.parametrize("what", ["frame", "track", "score"])
+def test_numbers_of_any_length_are_told(what: str) -> None:
+    values = {"frame": 1, "track": 2, "score": 0.5, what: 10**400}
+    word = {"track": "identity"}.get(what, what)
+    with pytest.raises(ImportFileError, match=f"f: expected a {word} of at most"):
+        Collector(1).add("f", values["frame"], [1, 2, 3], values["score"], values["track"])
 
 
 def test_a_score_that_is_no_number_is_refused() -> None:

@@ -11,6 +11,7 @@ import torch
 
 from selflift.data.cmu import PLAUSIBLE_HEIGHT_M
 from selflift.data.h36m.cameras import CAMERAS, view_of
+from selflift.data.h36m.protocol import drifts
 from selflift.data.takes import ImportFileError, Report, View
 from selflift.geometry.camera import Intrinsics, project_pixels, world_to_camera
 from selflift.geometry.normalise import skeleton_height
@@ -112,6 +113,7 @@ class Distances:
         self._key, self._detected = key, detected
         self._recorded = not detected
         self._px: dict[str, float] = {}
+        self._drifting: list[str] = []
 
     def check(
         self,
@@ -159,6 +161,9 @@ class Distances:
                     f"{best} ({others[best]:.1f} px from the projected 3D, not {px:.1f}); the "
                     "camera is mislabelled"
                 )
+        if px > limit and self._detected and drifts(clip):
+            self._drifting.append(f"{clip}.{camera}")
+            return
         if px > limit:
             raise ImportFileError(
                 f"{where}: expected {self._key} within {limit:.0f} px of the projected 3D, got "
@@ -168,12 +173,14 @@ class Distances:
 
     def note(self, report: Report) -> None:
         """Say how far they lie, over all takes."""
+        drifting = ", ".join(self._drifting)
         if self._px:
             worst = max(self._px, key=self._px.__getitem__)
             report.note(
                 f"2D lies {np.median(list(self._px.values())):.2f} px from the projected 3D "
                 f"(median over takes); worst take {worst}: {self._px[worst]:.2f} px"
                 f"{f'; expected: below {CLEAR_PX:g}' if self._recorded else ''}"
+                f"{f'; far off, since their 3D drifts: {drifting}' if drifting else ''}"
             )
 
 

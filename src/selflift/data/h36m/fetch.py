@@ -55,13 +55,13 @@ def open_fetch(path: Path, options: H36MOptions) -> Recordings:
     """
     path = Path(path)
     skeleton = output_layout(path, options, (17, 32))
-    files = list(_found(path))
+    report = Report()
+    files = list(_found(path, report))
     if not files:
         raise ImportFileError(
             f"'{path}': expected a folder with S*/ACTION-NUMBER/{_NAME}, as h36m-fetch writes "
             f"them, got {'none' if path.exists() else 'no folder'}; is it the right folder?"
         )
-    report = Report()
     subjects = chosen_subjects(path, options, {file.subject for file in files}, report)
     files = [file for file in files if file.subject in subjects]
     files.sort(key=lambda f: (subjects.index(f.subject), ACTIONS.index(f.action), f.number))
@@ -94,7 +94,8 @@ def open_fetch(path: Path, options: H36MOptions) -> Recordings:
     )
 
 
-def _found(path: Path) -> Iterator[AnnotFile]:
+def _found(path: Path, report: Report | None = None) -> Iterator[AnnotFile]:
+    """The files; what lies in folders of other names is noted, so that none is lost unseen."""
     for pattern in (_NAME, f"*/{_NAME}", f"*/*/{_NAME}", f"*/*/*/{_NAME}"):
         for file in path.glob(pattern):
             named = file.absolute()
@@ -104,6 +105,8 @@ def _found(path: Path) -> Iterator[AnnotFile]:
                 try:
                     action = action_of(match[1])
                 except ValueError:
+                    if report is not None:
+                        report.note(f"left out, since '{folder}' is no action: '{file}'")
                     continue
                 yield AnnotFile(file, subject, action, int(match[2] or 0))
 

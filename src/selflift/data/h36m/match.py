@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selflift.data.h36m.protocol import DRIFTING_TAKES
+from selflift.data.h36m.protocol import drifts
 from selflift.data.takes import ImportFileError
 from selflift.skeleton import H36M_17
 
@@ -25,8 +25,6 @@ _FAR = 0.25
 _NEAR = 0.05
 # Another explanation has to fit this much better.
 _BETTER = 0.5
-# Subject and action: sources number the recordings of an action differently.
-_DRIFTING = {tuple(take.split(" ")[:2]) for take in DRIFTING_TAKES}
 # Frames of a take that other explanations are tried on.
 _TRIED = 64
 
@@ -72,7 +70,7 @@ class Agreement:
         self._look_in_the_mirror(take, found[rows], projected[camera][rows])
         if own <= _NEAR * extent:
             return
-        if own > _FAR * extent and tuple(clip.split(" ")[:2]) in _DRIFTING:
+        if own > _FAR * extent and drifts(clip):
             self._drifting.append(take)
             return
         tried = _distance(found[rows], projected[camera][rows])

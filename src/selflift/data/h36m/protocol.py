@@ -12,7 +12,10 @@ ACTIONS = (
     "SittingDown", "Smoking", "Photo", "Waiting", "Walking", "WalkDog", "WalkTogether",
 )  # fmt: skip
 FIRST_ACTION_NUMBER = 2
-_OTHER_NAMES = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"}
+# The archives' files have the first two, the action names of their metadata (h36m-fetch) all three.
+_OTHER_NAMES = {
+    "TakingPhoto": "Photo", "WalkingDog": "WalkDog", "WalkingTogether": "WalkTogether",
+}  # fmt: skip
 
 # Its video is damaged, so nobody has detections for it; VideoPose3D leaves out all four cameras.
 BAD_TAKE = "S11 Directions.54138969"
@@ -39,6 +42,11 @@ def clip_name(subject: str, recording: str) -> str:
     """``"S1 Photo 1"`` for the recording ``"TakingPhoto 1"`` of S1."""
     word, _, number = recording.partition(" ")
     return f"{subject} {_OTHER_NAMES.get(word, word)}{f' {number}' if number else ''}"
+
+
+def drifts(clip: str) -> bool:
+    """Whether it may be one of :data:`DRIFTING_TAKES`: sources number recordings differently."""
+    return clip.split(" ")[:2] in [take.split(" ")[:2] for take in DRIFTING_TAKES]
 
 
 def is_skipped(clip: str, camera: str, skip: tuple[str, ...] | list[str]) -> bool:

@@ -138,6 +138,6 @@ def _bodies(where: str, image: str, item: dict[str, Any]) -> Iterator[_Person]:
 def _track(value: Any) -> int:
     while isinstance(value, list) and value:
         value = value[0]
-    if isinstance(value, (int, float)) and value == value and value >= 0:
+    if isinstance(value, (int, float)) and 0 <= value < float("inf"):
         return int(value)
     return NO_TRACK

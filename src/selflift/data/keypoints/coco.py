@@ -121,6 +121,11 @@ def _read(path: Path) -> _Content:
             _add_image(content, where, item)
         elif key == "categories":
             joints = item.get("keypoints") or []
+            if not isinstance(joints, list):
+                raise ImportFileError(
+                    f"{where}: expected keypoints as a list of the joints' names, got "
+                    f"{type(joints).__name__}"
+                )
             content.names[_id(where, item, "id")] = (
                 str(item.get("name", "")), [str(joint) for joint in joints],
             )  # fmt: skip

@@ -12,6 +12,10 @@ import numpy as np
 from selflift.data.takes import ImportFileError
 
 BLOCK_ROWS = 2048
+# JSON has integers of any length: nobody counts frames or people as far as this.
+MOST = 2**62
+# An integer beyond it is no floating-point number.
+LARGEST = 2**1023
 NO_TRACK = -1
 
 _FRAME_NAME = re.compile(r"(?P<video>.*?)[ _.\-]?(?P<frame>\d{1,18})")
@@ -87,6 +91,12 @@ class Collector:
             raise ImportFileError(
                 f"{where}, frame {frame}: expected a number as score, got {type(score).__name__}"
             )
+        for what, number in (("frame", frame), ("identity", track), ("score", score)):
+            if isinstance(number, int) and abs(number) > MOST:
+                raise ImportFileError(
+                    f"{where}: expected a {what} of at most {MOST}, got a larger number; the file "
+                    "is damaged"
+                )
         self._rows.append(triples)
         self._where.append(where)
         self._frame.append(frame)
@@ -142,7 +152,7 @@ def _numbers(where: Sequence[object], frames: Sequence[int], rows: list[list[Any
             # What is too large for float32 becomes Inf, which is no place in an image either.
             with np.errstate(over="ignore"):
                 return array.astype(np.float32)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         pass
     bad = next((n for n, row in enumerate(rows) if not all(map(_is_number, row))), 0)
     odd = next((value for value in rows[bad] if not _is_number(value)), rows[bad])
@@ -153,7 +163,9 @@ def _numbers(where: Sequence[object], frames: Sequence[int], rows: list[list[Any
 
 
 def _is_number(value: Any) -> bool:
-    return value is None or isinstance(value, (int, float))
+    if isinstance(value, int):
+        return abs(value) < LARGEST
+    return value is None or isinstance(value, float)
 
 
 def split_name(stem: str) -> tuple[str, int | None]:

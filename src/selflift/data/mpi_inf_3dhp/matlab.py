@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -71,22 +74,55 @@ def load_scipy() -> Any:
         ) from error
 
 
+# SciPy's reader is written in C and can crash on a damaged file, so it runs in a process of its
+# own; cells, which are objects, come one by one.
+_READ = """
+import sys
+import numpy as np
+from scipy.io import loadmat, whosmat
+path, out, *names = sys.argv[1:]
+found = loadmat(path, variable_names=names)
+arrays = {"": np.array([name for name, _, _ in whosmat(path)], str)}
+for name in set(names) & set(found):
+    if found[name].dtype != object:
+        arrays[name] = found[name]
+        continue
+    arrays[name] = np.array(found[name].shape)
+    for i, cell in enumerate(found[name].ravel()):
+        arrays[f"{name}/{i}"] = np.asarray(cell)
+np.savez(out, allow_pickle=False, **arrays)
+"""
+
+
 def read_mat5(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Variables of a file of version 7 or before.
 
     Raises:
         ImportFileError: If the file is damaged or of another kind, or lacks a variable.
     """
-    reader = load_scipy()
+    load_scipy()
     check_version(path, hdf5=False)
-    try:
-        content = reader.loadmat(path, variable_names=list(names))
-    except MemoryError:
-        raise
-    # SciPy passes on whatever a damaged file makes its parts raise.
-    except Exception as error:
-        raise _damaged(path, error) from error
-    return {name: _there(path, name, content) for name in names}
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "variables.npz")
+        command = [sys.executable, "-c", _READ, os.fspath(path), out, *names]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or [f"the reader ended by {done.returncode}"]
+            raise _damaged(path, lines[-1])
+        with np.load(out, allow_pickle=False) as arrays:
+            for name in names:
+                _there(path, name, dict.fromkeys(arrays[""].tolist()))
+            return {name: _assembled(name, arrays) for name in names}
+
+
+def _assembled(name: str, arrays: Any) -> np.ndarray:
+    if f"{name}/0" not in arrays:
+        return np.asarray(arrays[name])
+    shape = tuple(arrays[name])
+    variable = np.empty(int(np.prod(shape)), object)
+    for i in range(variable.size):
+        variable[i] = arrays[f"{name}/{i}"]
+    return variable.reshape(shape)
 
 
 def read_mat73(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -103,7 +139,7 @@ def read_mat73(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
         raise
     # Beside OSError, h5py raises RuntimeError and KeyError for damaged parts.
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
 
 
 def cells(path: Path, name: str, variable: np.ndarray, count: int, width: int) -> list[np.ndarray]:
@@ -145,9 +181,9 @@ def _numbers(path: Path, name: str, dataset: Any) -> np.ndarray:
     return np.asarray(dataset[()])
 
 
-def _damaged(path: Path, error: Exception) -> ImportFileError:
-    reason = " ".join(str(error).split())[:200]
+def _damaged(path: Path, reason: str) -> ImportFileError:
+    reason = " ".join(reason.split())[:200]
     return ImportFileError(
         f"'{path}': expected a whole MATLAB file, got one that is damaged or cut short "
-        f"({type(error).__name__}: {reason}); get it again"
+        f"({reason}); get it again"
     )
