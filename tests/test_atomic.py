@@ -6,9 +6,11 @@ import os
 import stat
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
-from selflift.atomic import atomic_path
+from selflift.atomic import atomic_hdf5, atomic_path
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path: Path) -> None:
@@ -80,3 +82,35 @@ def test_permissions_follow_the_umask(tmp_path: Path, umask: int) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_disk_that_fills_up_is_an_error_and_leaves_the_earlier_file(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits of a process are of Unix")
+    path = tmp_path / "poses.h5"
+    with atomic_hdf5(path) as file:
+        file["a"] = np.arange(10)
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for rows in (2_000, 200_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+        try:
+            with pytest.raises(OSError, match="poses.h5"), atomic_hdf5(path) as file:
+                file.create_dataset(
+                    "a", data=np.random.default_rng(0).random((rows, 34)), chunks=True
+                )
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert path.read_bytes() == before
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_hdf5_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "poses.h5"
+    with pytest.raises(KeyboardInterrupt), atomic_hdf5(path) as file:
+        file["a"] = np.arange(10)
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+    with atomic_hdf5(path) as file:
+        file["a"] = np.arange(10)
+    with h5py.File(path) as file:
+        np.testing.assert_array_equal(file["a"][()], np.arange(10))

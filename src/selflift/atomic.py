@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import h5py
 
 
 @contextmanager
@@ -33,3 +37,57 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+class _Disk(io.FileIO):
+    """A file that remembers the first failed write, and goes on as if nothing had happened.
+
+    HDF5 writes much of a file when it closes it, and ends the process if it can't.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.error = self.error or error
+            return memoryview(data).nbytes
+
+    def readinto(self, buffer: Any) -> int:
+        read = super().readinto(buffer) or 0
+        if self.error is not None:
+            # What was not written can't be read back; its content no longer matters.
+            view = memoryview(buffer).cast("B")
+            view[read:] = bytes(len(view) - read)
+            return len(view)
+        return read
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise the first failed write."""
+        if self.error is not None:
+            raise self.error
+
+
+@contextmanager
+def atomic_hdf5(path: str | Path) -> Iterator[h5py.File]:
+    """An HDF5 file that replaces ``path`` when the block ends without an error.
+
+    Raises:
+        OSError: If it can't be written whole; an earlier file of that name is intact.
+    """
+    with atomic_path(path) as temporary:
+        disk = _Disk(temporary, "r+b")
+        try:
+            with h5py.File(disk, "w") as file:
+                yield file
+            disk.check()
+        finally:
+            disk.close()

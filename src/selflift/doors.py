@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -176,6 +176,11 @@ def _line(error: Exception, schema: type[Any]) -> str:
     if isinstance(error, MissingConfigException) and error.options:
         name = error.missing_cfg_file or ""
         return f"config: no '{name}'; expected one of {', '.join(error.options)}"
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{line.split('; See https')[0]}; a value with signs such as = , ( ) # or quotes goes "
+            "into quotes twice: 'input=\"a=b.json\"'"
+        )
     if isinstance(error, YAMLError):
         return f"config: expected YAML, got a damaged file; {line}"
     if isinstance(error, OSError):

@@ -8,10 +8,20 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize_scalar
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from selflift.eval.metrics import mpjpe, n_mpjpe, pa_mpjpe
+from selflift.eval.metrics import (
+    depth_flip_mpjpe,
+    distances,
+    mpjpe,
+    mpjpe_train_scale,
+    n_mpjpe,
+    n_mpjpe_norm,
+    pa_mpjpe,
+    training_scale,
+)
 
 JOINTS = 17
 VARIANTS = {
@@ -19,6 +29,9 @@ VARIANTS = {
     "n_mpjpe": n_mpjpe,
     "pa_mpjpe": pa_mpjpe,
     "pa_mpjpe_reflected": partial(pa_mpjpe, reflection=True),
+    "n_mpjpe_norm": n_mpjpe_norm,
+    "mpjpe_train_scale": partial(mpjpe_train_scale, mm_per_unit=250.0),
+    "depth_flip_mpjpe": depth_flip_mpjpe,
 }
 every_variant = pytest.mark.parametrize("metric", VARIANTS.values(), ids=VARIANTS.keys())
 
@@ -62,11 +75,19 @@ def slow_aligned_or_mirrored(P: np.ndarray, T: np.ndarray) -> np.ndarray:
     return min(candidates, key=lambda aligned: ((aligned - T) ** 2).sum())
 
 
+def slow_flipped_or_not(P: np.ndarray, T: np.ndarray) -> np.ndarray:
+    candidates = [slow_scaled(P, T), slow_scaled(P * [1, 1, -1], T)]
+    return min(candidates, key=lambda scaled: slow_distance(scaled, T))
+
+
 SLOW = {
     "mpjpe": lambda P, T: P,
     "n_mpjpe": slow_scaled,
     "pa_mpjpe": slow_aligned,
     "pa_mpjpe_reflected": slow_aligned_or_mirrored,
+    "n_mpjpe_norm": lambda P, T: P / np.linalg.norm(P.ravel()) * np.linalg.norm(T.ravel()),
+    "mpjpe_train_scale": lambda P, T: 250.0 * P,
+    "depth_flip_mpjpe": slow_flipped_or_not,
 }
 
 
@@ -87,7 +108,9 @@ def test_each_variant_equals_a_slow_oracle(name: str, dtype: torch.dtype) -> Non
 @every_variant
 def test_a_perfect_prediction_has_error_zero(metric: Callable[[Tensor, Tensor], Tensor]) -> None:
     truth = poses()
-    assert metric(truth, truth).max() < 1e-9
+    # 1 / 250 of it is perfect to the one variant that counts in units of 250 mm.
+    unit = 250.0 if metric is VARIANTS["mpjpe_train_scale"] else 1.0
+    assert metric(truth / unit, truth).max() < 1e-9
 
 
 def test_the_zero_root_counts_as_a_joint() -> None:
@@ -97,9 +120,18 @@ def test_the_zero_root_counts_as_a_joint() -> None:
     assert mpjpe(prediction, truth).item() == pytest.approx(16.0)
 
 
+def test_distances_are_the_errors_of_single_joints(dtype: torch.dtype) -> None:
+    prediction, truth = pair(dtype)
+    found = distances(prediction, truth)
+    assert found.dtype == dtype and found.shape == (len(truth), JOINTS)
+    for i, j in np.ndindex(*found.shape):
+        expected = np.linalg.norm(prediction[i, j].double() - truth[i, j].double())
+        assert found[i, j].item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_only_mpjpe_sees_the_scale() -> None:
     prediction, truth = pair()
-    for name in ("n_mpjpe", "pa_mpjpe", "pa_mpjpe_reflected"):
+    for name in ("n_mpjpe", "pa_mpjpe", "pa_mpjpe_reflected", "n_mpjpe_norm", "depth_flip_mpjpe"):
         metric = VARIANTS[name]
         torch.testing.assert_close(metric(7 * prediction, truth), metric(prediction, truth))
     assert (mpjpe(1.1 * truth, truth) > 10).all()
@@ -118,6 +150,46 @@ def test_a_mirrored_pose_is_bad_unless_reflection_is_allowed() -> None:
     mirrored = truth * torch.tensor([1.0, 1.0, -1.0])
     assert pa_mpjpe(mirrored, truth).min() > 100
     assert pa_mpjpe(mirrored, truth, reflection=True).max() < 1e-8
+
+
+def test_the_oracle_forgives_the_depth_sign_of_each_pose_but_no_turn() -> None:
+    truth = poses()
+    mirrored = truth.clone()
+    mirrored[1::2, :, 2] *= -1
+    assert depth_flip_mpjpe(3 * mirrored, truth).max() < 1e-9
+    assert n_mpjpe(mirrored, truth)[1::2].min() > 100
+    turn = torch.from_numpy(Rotation.from_euler("y", 30, degrees=True).as_matrix())
+    assert depth_flip_mpjpe(truth @ turn.mT, truth).min() > 50
+
+
+def test_the_two_scales_differ_unless_the_shape_is_right() -> None:
+    prediction, truth = pair()
+    lsq, norm = n_mpjpe(prediction, truth), n_mpjpe_norm(prediction, truth)
+    # Bad predictions shrink under least squares, and get a lower error for it.
+    assert (lsq < norm - 10).any()
+    torch.testing.assert_close(n_mpjpe(truth, 2 * truth), n_mpjpe_norm(truth, 2 * truth))
+
+
+def test_the_training_scale_is_the_best_constant_for_the_whole_set(dtype: torch.dtype) -> None:
+    truth = poses()
+    prediction = 0.004 * (truth + 0.2 * poses(seed=1)) * torch.linspace(0.5, 2, 12)[:, None, None]
+    best = minimize_scalar(lambda s: float(((s * prediction - truth) ** 2).sum()), (1, 1000)).x
+    found = training_scale(prediction.to(dtype), truth.to(dtype))
+    assert found == pytest.approx(best, rel=1e-6)
+    # One constant for all is another number than the mean of everyone's own.
+    own = (prediction * truth).sum((1, 2)) / prediction.square().sum((1, 2))
+    assert abs(found / own.mean().item() - 1) > 0.05
+
+
+def test_a_training_scale_for_predictions_inside_out_is_refused() -> None:
+    with pytest.raises(ValueError, match="training_scale: expected predictions that resemble"):
+        training_scale(-poses(), poses())
+
+
+@pytest.mark.parametrize("constant", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_constant_that_is_no_scale_is_refused(constant: float) -> None:
+    with pytest.raises(ValueError, match="mm_per_unit: expected a finite number above 0"):
+        mpjpe_train_scale(poses(), poses(), constant)
 
 
 def test_reflection_is_off_unless_asked_for() -> None:

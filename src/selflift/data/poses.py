@@ -34,7 +34,7 @@ import h5py
 import numpy as np
 import torch
 
-from selflift.atomic import atomic_path
+from selflift.atomic import atomic_hdf5
 from selflift.geometry.camera import Intrinsics
 from selflift.skeleton import Skeleton
 
@@ -199,7 +199,7 @@ class PoseSet:
         Raises:
             OSError: If it can't be written; an earlier file of that name is intact.
         """
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        with atomic_hdf5(path) as file:
             write_header(file, self.skeleton)
             for name in ("poses_2d", "poses_3d", "confidence", "frame", "fps"):
                 _write(file, name, getattr(self, name))

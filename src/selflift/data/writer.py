@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from selflift.atomic import atomic_path
+from selflift.atomic import atomic_hdf5
 from selflift.data.poses import LABELS, Cameras, write_header
 from selflift.data.takes import Take, View
 from selflift.skeleton import Skeleton
@@ -158,7 +158,7 @@ def write_poses(path: str | Path, skeleton: Skeleton) -> Iterator[PoseWriter]:
         ValueError: If nothing was added, see also :meth:`PoseWriter.add`.
         OSError: If the file can't be written.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_hdf5(path) as file:
         writer = PoseWriter(file, skeleton)
         yield writer
         writer.close()

@@ -1,16 +1,14 @@
-"""Evaluation: metrics, errors of a set of poses, report and the command line."""
+"""Evaluation: errors of lifted poses, under every alignment that the field has a name for."""
 
-from selflift.eval.evaluate import Evaluation, evaluate
+from selflift.eval.catalogue import METRICS, Metric
+from selflift.eval.evaluate import Evaluation, evaluate, score
+from selflift.eval.lifted import Lifted, lift_set
 from selflift.eval.metrics import mpjpe, n_mpjpe, pa_mpjpe
-from selflift.eval.report import summarise, table, write
+from selflift.eval.protocols import PROTOCOLS, Protocol
+from selflift.eval.statistics import summarise
+from selflift.eval.unlabelled import Unlabelled, assess
 
 __all__ = [
-    "Evaluation",
-    "evaluate",
-    "mpjpe",
-    "n_mpjpe",
-    "pa_mpjpe",
-    "summarise",
-    "table",
-    "write",
-]
+    "METRICS", "PROTOCOLS", "Evaluation", "Lifted", "Metric", "Protocol", "Unlabelled", "assess",
+    "evaluate", "lift_set", "mpjpe", "n_mpjpe", "pa_mpjpe", "score", "summarise",
+]  # fmt: skip

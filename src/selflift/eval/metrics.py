@@ -4,10 +4,12 @@ Every error is a mean over joints of ``|P_j - T_j|``; the variants differ in how
 aligned to the truth first, and only numbers of the same variant can be compared:
 
 * :func:`mpjpe`: not at all. Both poses are root-centred by the caller, and the prediction's scale
-  counts.
+  counts. :func:`mpjpe_train_scale`: one scale for everybody, known from training.
 * :func:`n_mpjpe`: least-squares scale ``<P, T> / <P, P>`` about the root.
+  :func:`n_mpjpe_norm`: the ratio of norms ``|T| / |P|``, for which others use the same name.
 * :func:`pa_mpjpe`: similarity Procrustes; proper (a rotation), or with reflection, which hides a
   pose that is mirrored in depth.
+* :func:`depth_flip_mpjpe`: an oracle, the better of a pose and its mirror image in depth.
 
 The mean runs over all joints of the layout, a root that is zero on both sides included, as is the
 field's custom. A pose that can't be scored raises: no error is ever 0 by default.
@@ -15,11 +17,33 @@ field's custom. A pose that can't be scored raises: no error is ever 0 by defaul
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selflift.geometry.align import procrustes, scale_fit
+from selflift.geometry.align import procrustes, scale_norm
+from selflift.geometry.align import scale_fit as scale_lsq
+
+
+def distances(
+    prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]
+) -> Float[Tensor, "N J"]:
+    """Position error of every joint, without any alignment.
+
+    Args:
+        prediction: Predictions in mm, aligned as the wanted variant says.
+        target: Truth in mm, in the same axes.
+
+    Returns:
+        ``|P_j - T_j|`` in mm.
+
+    Raises:
+        ValueError: As :func:`mpjpe`.
+    """
+    check_scorable(prediction, target)
+    return _distances(prediction, target)
 
 
 def mpjpe(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]) -> Float[Tensor, "N"]:
@@ -36,8 +60,60 @@ def mpjpe(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]) ->
         ValueError: If there is no pose, a value is NaN or infinite, or a pose has all joints in
             one point.
     """
+    return distances(prediction, target).mean(-1)
+
+
+def mpjpe_train_scale(
+    prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"], mm_per_unit: float
+) -> Float[Tensor, "N"]:
+    """Error when every prediction is scaled by one constant of the training set.
+
+    Args:
+        prediction: Root-centred predictions in the lifter's own unit.
+        target: Root-centred truth in mm, in the same axes.
+        mm_per_unit: The lifter's unit in mm, from :func:`training_scale` on *training* poses.
+
+    Returns:
+        Error of each pose in mm.
+
+    Raises:
+        ValueError: As :func:`mpjpe`, or if the constant is not a number above 0.
+    """
+    if not (math.isfinite(mm_per_unit) and mm_per_unit > 0):
+        raise ValueError(
+            f"mm_per_unit: expected a finite number above 0, got {mm_per_unit}; fit it to the "
+            "training set with selflift.eval.metrics.training_scale"
+        )
     check_scorable(prediction, target)
-    return _mean_distance(prediction, target)
+    return _distances(mm_per_unit * prediction, target).mean(-1)
+
+
+def training_scale(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]) -> float:
+    """The one constant ``s`` that minimises ``sum |s P - T|^2`` over a set.
+
+    Its 3D truth is used, so the set must be the training set: fitted to the poses that are scored,
+    the constant makes an oracle of the error.
+
+    Args:
+        prediction: Root-centred predictions in the lifter's own unit.
+        target: Root-centred truth in mm, in the same axes.
+
+    Returns:
+        ``sum <P, T> / sum <P, P>`` in mm per unit.
+
+    Raises:
+        ValueError: As :func:`mpjpe`, or if no constant above 0 fits.
+    """
+    check_scorable(prediction, target)
+    # Sums over a whole set lose digits in single precision, sums over one pose don't.
+    overlap = float((prediction * target).sum((-2, -1)).double().sum())
+    power = float((prediction * prediction).sum((-2, -1)).double().sum())
+    if not overlap > 0:
+        raise ValueError(
+            "training_scale: expected predictions that resemble the truth, got a best factor of "
+            f"{overlap / power:.4g}; check that both are in the same camera's axes"
+        )
+    return overlap / power
 
 
 def n_mpjpe(
@@ -45,8 +121,8 @@ def n_mpjpe(
 ) -> Float[Tensor, "N"]:
     """Error after each prediction got its least-squares scale, ``<P, T> / <P, P>``.
 
-    Others call N-MPJPE what uses the ratio of norms, or the true size of the person; their numbers
-    differ.
+    Others call N-MPJPE what uses the ratio of norms (:func:`n_mpjpe_norm`), or the true size of
+    the person; their numbers differ.
 
     Args:
         prediction: Root-centred predictions, any unit.
@@ -59,7 +135,28 @@ def n_mpjpe(
         ValueError: As :func:`mpjpe`.
     """
     check_scorable(prediction, target)
-    return _mean_distance(scale_fit(prediction, target), target)
+    return _distances(scale_lsq(prediction, target), target).mean(-1)
+
+
+def n_mpjpe_norm(
+    prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]
+) -> Float[Tensor, "N"]:
+    """Error after each prediction got the norm of its truth: ElePose's and LInKs' N-MPJPE.
+
+    Args:
+        prediction: Root-centred predictions, any unit.
+        target: Root-centred truth in mm, in the same axes.
+
+    Returns:
+        Error of each pose in mm.
+
+    Raises:
+        ValueError: As :func:`mpjpe`.
+
+    Source: bastianwandt/ElePose, ``utils/metrics_batch.py``.
+    """
+    check_scorable(prediction, target)
+    return _distances(scale_norm(prediction, target), target).mean(-1)
 
 
 def pa_mpjpe(
@@ -82,7 +179,34 @@ def pa_mpjpe(
         ValueError: As :func:`mpjpe`.
     """
     check_scorable(prediction, target)
-    return _mean_distance(procrustes(prediction, target, reflection), target)
+    return _distances(procrustes(prediction, target, reflection), target).mean(-1)
+
+
+def depth_flip_mpjpe(
+    prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]
+) -> Float[Tensor, "N"]:
+    """An oracle: the smaller error of a pose and of its mirror image in depth.
+
+    The truth chooses, pose by pose, between ``P`` and ``P`` with ``z`` negated about the root, each
+    after its least-squares scale: never a headline.
+
+    Differs from C3DPO's ``EVAL_MPJPE_best``: there the choice is the same, but the scale is the
+    true one of the sample, known from the dataset; here no method needs it.
+
+    Args:
+        prediction: Root-centred predictions, any unit.
+        target: Root-centred truth in mm, in the same camera axes.
+
+    Returns:
+        Error of each pose in mm.
+
+    Raises:
+        ValueError: As :func:`mpjpe`.
+
+    Source: facebookresearch/c3dpo_nrsfm, ``dataset/eval_zoo.py``, ``calc_3d_errs``.
+    """
+    flipped = prediction * prediction.new_tensor([1.0, 1.0, -1.0])
+    return torch.minimum(n_mpjpe(prediction, target), n_mpjpe(flipped, target))
 
 
 def check_scorable(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]) -> None:
@@ -99,15 +223,16 @@ def check_scorable(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N 
     if len(prediction) == 0:
         raise ValueError("metrics: expected at least one pose, got none")
     for name, poses in (("predictions", prediction), ("true poses", target)):
-        bad = ~torch.isfinite(poses).all(-1).all(-1)
+        # The largest value of a pose is NaN or Inf if any of its values is.
+        largest = poses.abs().amax((-2, -1))
+        bad = ~torch.isfinite(largest)
         if bool(bad.any()):
             raise ValueError(
                 f"metrics: expected finite {name}, got NaN or Inf in {int(bad.sum())} of "
                 f"{len(poses)} poses (first: pose {int(bad.int().argmax())})"
             )
         extent = (poses - poses[:, :1]).abs().amax((-2, -1))
-        rounding = 16 * torch.finfo(poses.dtype).eps * poses.abs().amax((-2, -1))
-        flat = extent <= rounding
+        flat = extent <= 16 * torch.finfo(poses.dtype).eps * largest
         if bool(flat.any()):
             raise ValueError(
                 f"metrics: expected {name} with an extent, got {int(flat.sum())} of {len(poses)} "
@@ -116,7 +241,7 @@ def check_scorable(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N 
             )
 
 
-def _mean_distance(
+def _distances(
     prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]
-) -> Float[Tensor, "N"]:
-    return (prediction - target).norm(dim=-1).mean(-1)
+) -> Float[Tensor, "N J"]:
+    return (prediction - target).norm(dim=-1)

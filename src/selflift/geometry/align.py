@@ -1,14 +1,17 @@
 r"""Alignment of a predicted pose to its truth before the error is measured.
 
 * :func:`scale_fit`: the one factor ``s`` that minimises ``|s P - T|^2`` (N-MPJPE).
+* :func:`scale_norm`: the factor that gives ``s P`` the norm of ``T`` (others' N-MPJPE).
 * :func:`procrustes`: scale, rotation and translation that minimise ``|s R P + t - T|^2``
-  (PA-MPJPE), *proper* (``det R = 1``) or with reflection allowed.
+  (PA-MPJPE), *proper* (``det R = 1``) or with reflection allowed; :func:`procrustes_both`: both.
 
 Source: Umeyama, "Least-squares estimation of transformation parameters between two point
 patterns", PAMI 1991. Everything is batched: one SVD call for any number of poses.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -19,6 +22,8 @@ def scale_fit(
     prediction: Float[Tensor, "*batch J 3"], target: Float[Tensor, "*batch J 3"]
 ) -> Float[Tensor, "*batch J 3"]:
     """Scale each root-centred prediction by its least-squares factor ``<P, T> / <P, P>``.
+
+    The factor is below 0 where a prediction fits better turned inside out.
 
     Args:
         prediction: Root-centred predictions, any unit.
@@ -32,11 +37,32 @@ def scale_fit(
     """
     power = (prediction * prediction).sum((-2, -1), keepdim=True)
     if not bool((power > 0).all()):
-        raise ValueError(
-            "scale_fit: expected poses with an extent, got at least one with all joints in one "
-            "point; drop such poses before scoring"
-        )
+        raise ValueError(_no_extent("scale_fit"))
     return prediction * ((prediction * target).sum((-2, -1), keepdim=True) / power)
+
+
+def scale_norm(
+    prediction: Float[Tensor, "*batch J 3"], target: Float[Tensor, "*batch J 3"]
+) -> Float[Tensor, "*batch J 3"]:
+    """Scale each root-centred prediction by the ratio of Frobenius norms, ``|T| / |P|``.
+
+    Args:
+        prediction: Root-centred predictions, any unit.
+        target: Root-centred truth.
+
+    Returns:
+        The scaled predictions, in the target's unit, each of its target's norm.
+
+    Raises:
+        ValueError: If a prediction or a target has no extent, so that no scale exists.
+
+    Source: bastianwandt/ElePose, ``utils/metrics_batch.py``.
+    """
+    norm_p = prediction.square().sum((-2, -1), keepdim=True).sqrt()
+    norm_t = target.square().sum((-2, -1), keepdim=True).sqrt()
+    if not bool(((norm_p > 0) & (norm_t > 0)).all()):
+        raise ValueError(_no_extent("scale_norm"))
+    return prediction * (norm_t / norm_p)
 
 
 def procrustes(
@@ -58,6 +84,71 @@ def procrustes(
     Raises:
         ValueError: If a prediction or a target has all joints in one point.
     """
+    pair = _decompose(prediction, target)
+    return pair.aligned(pair.best if reflection else pair.proper)
+
+
+def procrustes_both(
+    prediction: Float[Tensor, "*batch J 3"], target: Float[Tensor, "*batch J 3"]
+) -> tuple[Float[Tensor, "*batch J 3"], Float[Tensor, "*batch J 3"]]:
+    """Both variants of :func:`procrustes` from one SVD, which takes most of the time of either.
+
+    Args:
+        prediction: Predicted poses, any unit and frame.
+        target: True poses.
+
+    Returns:
+        The predictions aligned by rotations only, and those aligned with reflection allowed, in
+        the target's frame and unit; they are equal where a rotation fits best.
+
+    Raises:
+        ValueError: If a prediction or a target has all joints in one point.
+    """
+    pair = _decompose(prediction, target)
+    return pair.aligned(pair.proper), pair.aligned(pair.best)
+
+
+class _Decomposition(NamedTuple):
+    """``U diag(S) Vh``, the SVD of the correlation of two centred poses, each of norm 1.
+
+    Attributes:
+        P: The centred prediction.
+        U: Left singular vectors.
+        S: Singular values, falling.
+        Vh: Right singular vectors, as rows.
+        ratio: Norm of the centred target over that of the centred prediction.
+        mu_t: Centre of the target.
+    """
+
+    P: Tensor
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+    ratio: Tensor
+    mu_t: Tensor
+
+    @property
+    def best(self) -> Tensor:
+        """Signs of the singular values when reflections may be used."""
+        return torch.ones_like(self.S)
+
+    @property
+    def proper(self) -> Tensor:
+        """Signs that make ``U diag(signs) Vh`` a rotation: the least value pays for it."""
+        signs = torch.ones_like(self.S)
+        signs[..., 2] = torch.sign(torch.linalg.det(self.U) * torch.linalg.det(self.Vh))
+        return signs
+
+    def aligned(self, signs: Tensor) -> Tensor:
+        """The prediction after the similarity transform with these signs."""
+        R = (self.U * signs[..., None, :]) @ self.Vh
+        s = (self.S * signs).sum(-1)[..., None, None] * self.ratio
+        return self.P @ (s * R) + self.mu_t
+
+
+def _decompose(
+    prediction: Float[Tensor, "*batch J 3"], target: Float[Tensor, "*batch J 3"]
+) -> _Decomposition:
     mu_p = prediction.mean(-2, keepdim=True)
     mu_t = target.mean(-2, keepdim=True)
     P = prediction - mu_p
@@ -65,20 +156,17 @@ def procrustes(
     norm_p = P.square().sum((-2, -1), keepdim=True).sqrt()
     norm_t = T.square().sum((-2, -1), keepdim=True).sqrt()
     if not bool(((norm_p > _rounding(prediction)) & (norm_t > _rounding(target))).all()):
-        raise ValueError(
-            "procrustes: expected poses with an extent, got at least one with all joints in one "
-            "point; drop such poses before scoring"
-        )
+        raise ValueError(_no_extent("procrustes"))
     # Unit norms keep the SVD well scaled whatever the unit of either side.
     U, S, Vh = torch.linalg.svd((P / norm_p).mT @ (T / norm_t))
-    if not reflection:
-        sign = torch.sign(torch.linalg.det(U) * torch.linalg.det(Vh))
-        flip = torch.stack([torch.ones_like(sign), torch.ones_like(sign), sign], dim=-1)
-        S = S * flip
-        U = U * flip[..., None, :]
-    R = U @ Vh
-    s = S.sum(-1)[..., None, None] * norm_t / norm_p
-    return s * (P @ R) + mu_t
+    return _Decomposition(P, U, S, Vh, norm_t / norm_p, mu_t)
+
+
+def _no_extent(function: str) -> str:
+    return (
+        f"{function}: expected poses with an extent, got at least one with all joints in one "
+        "point; drop such poses before scoring"
+    )
 
 
 def _rounding(X: Tensor) -> Tensor:

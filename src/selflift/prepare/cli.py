@@ -56,7 +56,7 @@ def prepare_and_tell(config: PrepareConfig) -> Outcome:
     for name, value in recordings.settings.items():
         print(f"  {name}: {value}")
     if config.every > 1:
-        print(f"  frames: every {config.every}th of the source's rate")
+        print(f"  frames: one of every {config.every} at the source's rate")
     print(f"\n{outcome.tally.table()}\n\n{dropped(recordings.report)}")
     for note in recordings.report.notes:
         print(f"note: {note}")

@@ -16,7 +16,7 @@ from selflift.data.takes import ImportFileError, Recordings, Take
 from selflift.data.writer import write_poses
 from selflift.prepare.sources import find_source
 from selflift.prepare.tally import Tally
-from selflift.skeleton import Skeleton, convert, derived_joints, get_skeleton
+from selflift.skeleton import SKELETONS, Skeleton, convert, derived_joints, get_skeleton
 
 SAMPLES = 6
 # Frames are counted in 64 bits; nobody thins as far as this.
@@ -62,11 +62,13 @@ def prepare(config: PrepareConfig, between_takes: Callable[[], None] | None = No
     skeleton = own if config.skeleton is None else get_skeleton(config.skeleton)
     derived = derived_joints(own, skeleton)
     if derived:
+        other = own if own.trainable else SKELETONS.get(f"{own.name}_hip", skeleton)
+        at_hand = "leave out skeleton=" if other is own else f"skeleton={other.name}"
         means = "; ".join(f"{joint} = {_mean(of)}" for joint, of in derived.items())
         report.note(
             f"joints of {skeleton.name} that {own.name} lacks are stand-ins: {means}. A lifter "
             "trained on annotated joints loses accuracy on stand-ins: train on converted poses, or "
-            "on the layout at hand (leave out skeleton=)"
+            f"on the layout at hand ({at_hand})"
         )
     if not skeleton.trainable:
         report.note(
@@ -75,6 +77,7 @@ def prepare(config: PrepareConfig, between_takes: Callable[[], None] | None = No
         )
     tally = Tally()
     samples = _Samples()
+    missing = np.zeros(skeleton.num_joints, np.int64)
     output = Path(config.output)
     with _reading_of(config.input), write_poses(output, skeleton) as writer:
         bar = tqdm(
@@ -89,7 +92,7 @@ def prepare(config: PrepareConfig, between_takes: Callable[[], None] | None = No
         for take in bar:
             if between_takes is not None:
                 between_takes()
-            kept = _kept(take, config, own, skeleton, recordings)
+            kept = _kept(take, config, own, skeleton, recordings, missing)
             if len(kept) == 0:
                 continue
             writer.add(kept)
@@ -99,6 +102,12 @@ def prepare(config: PrepareConfig, between_takes: Callable[[], None] | None = No
             between_takes()
         if tally.poses == 0:
             reasons = ", ".join(f"{n:,}: {reason}" for reason, n in report.dropped.most_common())
+            if missing.any():
+                worst = np.argsort(-missing, kind="stable")[:3]
+                names = ", ".join(
+                    f"{skeleton.joints[j]} {missing[j]:,}" for j in worst if missing[j]
+                )
+                reasons += f" (missing most often: {names})"
             raise ImportFileError(
                 f"input '{config.input}': expected at least one pose to write, got none; left out: "
                 f"{reasons or 'nothing, the source is empty'}"
@@ -126,7 +135,12 @@ def _check(config: PrepareConfig) -> None:
 
 
 def _kept(
-    take: Take, config: PrepareConfig, own: Skeleton, skeleton: Skeleton, recordings: Recordings
+    take: Take,
+    config: PrepareConfig,
+    own: Skeleton,
+    skeleton: Skeleton,
+    recordings: Recordings,
+    missing: np.ndarray,
 ) -> Take:
     if config.every > 1:
         # One frame of every window of so many: the first that is there.
@@ -139,6 +153,7 @@ def _kept(
             solid = convert(take.poses_3d, own, skeleton).positions
         take = replace(take, poses_2d=flat.positions, confidence=flat.confidence, poses_3d=solid)
     if config.complete and take.confidence is not None:
+        missing += (take.confidence <= 0).sum(0)
         whole = np.asarray((take.confidence > 0).all(1))
         recordings.report.drop("a joint is missing", int((~whole).sum()))
         take = take.select(whole)

@@ -77,7 +77,8 @@ def dropped(report: Report) -> str:
     if not report.dropped:
         return "dropped: nothing"
     reasons = [f"  {count:,}: {reason}" for reason, count in report.dropped.most_common()]
-    return "\n".join([f"dropped: {sum(report.dropped.values()):,} poses", *reasons])
+    total = sum(report.dropped.values())
+    return "\n".join([f"dropped: {total:,} pose{'s' * (total != 1)}", *reasons])
 
 
 def content_sha256(path: Path) -> str:

@@ -73,8 +73,8 @@ def test_every_recording_becomes_a_take_of_each_camera(
     assert recordings.settings["joints"] == "17 of the file's 32"
     assert not recordings.report.dropped
     assert recordings.report.notes == [
-        "standard training subjects (S1, S5, S6, S7, S8): 44 poses",
-        "standard test subjects (S9, S11): 20 poses",
+        "standard training subjects (S1, S5, S6, S7, S8): 44 poses read",
+        "standard test subjects (S9, S11): 20 poses read",
     ]
 
 

@@ -181,7 +181,7 @@ class Filming:
         for name, subjects in (("training", TRAIN_SUBJECTS), ("test", TEST_SUBJECTS)):
             count = sum(self._poses[subject] for subject in subjects)
             if count:
-                note(f"standard {name} subjects ({', '.join(subjects)}): {count:,} poses")
+                note(f"standard {name} subjects ({', '.join(subjects)}): {count:,} poses read")
         if self._outside:
             note(
                 f"{self._outside:,} of {poses:,} poses have a joint outside of the image; they are "

@@ -1,4 +1,4 @@
-"""What the command finds out before it evaluates: the file, the data, the folder."""
+"""What an evaluation finds out before it measures: the checkpoint, the data."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 from selflift.checkpoint import Checkpoint, CheckpointError
-from selflift.config import DataConfig, EvalConfig, EvalDataConfig, RigConfig, SyntheticConfig
-from selflift.eval import cli
+from selflift.config import (
+    DataConfig,
+    EvalConfig,
+    EvalDataConfig,
+    RigConfig,
+    SubjectsConfig,
+    SyntheticConfig,
+)
+from selflift.eval import inputs
 
 TRAINED_ON = DataConfig(
     source="cmu", root="there", mirror=False, rig=RigConfig(f_px=900.0),
@@ -24,36 +31,45 @@ def metadata(**changes: object) -> dict[str, object]:
 def test_a_run_folder_means_its_best_checkpoint(tmp_path: Path) -> None:
     best = tmp_path / "checkpoints" / "best.pt"
     with pytest.raises(ValueError, match="expected a run folder with checkpoints/best.pt"):
-        cli.checkpoint_path(str(tmp_path))
+        inputs.checkpoint_path(str(tmp_path))
     best.parent.mkdir()
     best.touch()
-    assert cli.checkpoint_path(str(tmp_path)) == best
-    assert cli.checkpoint_path(str(best)) == best
+    assert inputs.checkpoint_path(str(tmp_path)) == best
+    assert inputs.checkpoint_path(str(best)) == best
 
 
-@pytest.mark.parametrize(
-    ("path", "given", "expected"),
-    [
-        ("run/checkpoints/best.pt", None, "run/eval_val"),
-        ("models/mine.pt", None, "models/eval_val"),
-        ("run/checkpoints/best.pt", "elsewhere", "elsewhere"),
-    ],
-)
-def test_results_go_beside_the_checkpoints(path: str, given: str | None, expected: str) -> None:
-    config = EvalConfig(split="val", output_dir=given)
-    assert cli._output_folder(config, Path(path)) == Path(expected)
+@pytest.fixture(autouse=True)
+def no_data_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SELFLIFT_DATA", raising=False)
 
 
 def test_the_checkpoints_own_data_are_used_by_default() -> None:
-    assert cli.resolve_data(EvalConfig(), metadata()) == TRAINED_ON
+    assert inputs.resolve_data(EvalConfig(), metadata()) == TRAINED_ON
+
+
+def test_a_folder_of_another_machine_is_looked_for_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELFLIFT_DATA", "here")
+    assert inputs.resolve_data(EvalConfig(), metadata()).root == "here"
+    there = inputs.resolve_data(EvalConfig(), metadata(root=str(tmp_path)))
+    assert there.root == str(tmp_path)
+    told = EvalConfig(data=EvalDataConfig(root="told"))
+    assert inputs.resolve_data(told, metadata()).root == "told"
 
 
 def test_what_the_config_names_replaces_the_checkpoints_data() -> None:
     config = EvalConfig(data=EvalDataConfig(root="here"))
-    assert cli.resolve_data(config, metadata()) == replace(TRAINED_ON, root="here")
+    assert inputs.resolve_data(config, metadata()) == replace(TRAINED_ON, root="here")
     config = EvalConfig(data=EvalDataConfig(source="files", name="h36m"))
     expected = replace(TRAINED_ON, source="files", name="h36m")
-    assert cli.resolve_data(config, metadata()) == expected
+    assert inputs.resolve_data(config, metadata()) == expected
+
+
+def test_named_subjects_are_those_of_the_split_alone() -> None:
+    config = EvalConfig(split="val", data=EvalDataConfig(subjects=["S7"]))
+    found = inputs.resolve_data(config, metadata(subjects={"train": ["S1"], "val": ["S8"]}))
+    assert found.subjects == SubjectsConfig(train=["S1"], val=["S7"])
 
 
 @pytest.mark.parametrize(
@@ -68,12 +84,12 @@ def test_a_data_config_of_another_shape_is_refused(
     changes: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        cli.resolve_data(EvalConfig(), metadata(**changes))
+        inputs.resolve_data(EvalConfig(), metadata(**changes))
 
 
 def test_a_checkpoint_without_its_data_or_normaliser_is_refused() -> None:
     with pytest.raises(ValueError, match="expected the data of its training"):
-        cli.resolve_data(EvalConfig(), {})
+        inputs.resolve_data(EvalConfig(), {})
     for normaliser in ({}, {"normaliser": {"centre": "rotate"}}):
         with pytest.raises(CheckpointError, match="'x.pt': expected a normaliser"):
-            cli._normaliser(Checkpoint(normaliser, {}, path="x.pt"))
+            inputs.normaliser_of(Checkpoint(normaliser, {}, path="x.pt"))
