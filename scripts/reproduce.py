@@ -66,7 +66,7 @@ def table(results: dict[str, list[Path]]) -> str:
         "| --- | --- | " + "--- | " * len(COLUMNS) + "--- |",
     ]
     for row, files in results.items():
-        found = [json.loads(path.read_text()) for path in files]
+        found = [_means(path) for path in files]
         cells = []
         for key in COLUMNS.values():
             values = [metrics[key] for metrics in found]
@@ -75,6 +75,12 @@ def table(results: dict[str, list[Path]]) -> str:
         each = ", ".join(f"{metrics['pa_mpjpe_mm']:.1f}" for metrics in found)
         lines.append(f"| {ROWS[row][0]} | {len(found)} | " + " | ".join(cells) + f" | {each} |")
     return "\n".join(lines)
+
+
+def _means(path: Path) -> dict[str, float]:
+    """The headline means of the one checkpoint in a metrics.json."""
+    (checkpoint,) = json.loads(path.read_text())["protocols"]["plain"]["checkpoints"].values()
+    return {name: metric["value"] for name, metric in checkpoint["metrics"].items()}
 
 
 def main() -> None:

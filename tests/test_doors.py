@@ -62,10 +62,15 @@ def test_eval_prints_a_table_and_writes_its_files(run_folder: Path, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert "PA-MPJPE" in done.stdout and "mean over actions" in done.stdout
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    own = metrics["protocols"]["plain"]["checkpoints"]["run"]["metrics"]
     for key in ("pa_mpjpe_mm", "pa_mpjpe_reflected_mm", "n_mpjpe_mm", "mpjpe_mm",
-                "baseline_flat_pa_mpjpe_mm", "num_poses", "actions"):  # fmt: skip
-        assert key in metrics
-    assert list((tmp_path / "out").rglob("*.png"))
+                "flat_pa_mpjpe_mm"):  # fmt: skip
+        low, high = own[key]["ci95"]
+        assert low <= own[key]["value"] <= high
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "metrics.json", "table.csv", "table.md", "table.tex", "errors.h5", "figures", "report",
+    }  # fmt: skip
+    assert (tmp_path / "out" / "report" / "index.html").is_file()
 
 
 def test_the_readmes_python_runs(run_folder: Path, tmp_path: Path) -> None:
@@ -135,6 +140,10 @@ def test_evaluating_bad_input_is_one_line(run_folder: Path, tmp_path: Path) -> N
         (f"checkpoint={best}", "split=exam"): "got 'exam'",
         (f"checkpoint={best}", f"output_dir={run_folder / 'run'}"): "metrics.json would be lost",
         (f"checkpoint={best}", "data.source=cmu", "data.root=nowhere"): "cmu17_test.npz",
+        (f"checkpoint={best}", "protocols=[h36m-p2]"): "expected the subjects S9, S11",
+        (f"checkpoint={best}", "protocols=[p3]"): "expected one of plain",
+        (f"checkpoint={best}", "poses=a=b.h5"): "goes into quotes twice",
+        (f"checkpoint={best}", f"compare=[{best}]", "output_dir=x"): "each one once",
     }
     for arguments, expected in cases.items():
         assert expected in one_line(command(tmp_path, "selflift.eval", *arguments))

@@ -32,7 +32,7 @@ def evaluate_run(config: EvalConfig) -> dict[str, Any]:
     """
     results = run_evaluation(config)
     names = ", ".join(str(model.path) for model in results.models.values())
-    print(f"{names}, {results.origin}\n")
+    print(f"{names}, {results.origin.words}\n")
     print(tell(results))
     files = {**write(results), **_pictures(config, results)}
     print("\n" + "\n".join(f"{what + ':':<10}{where}" for what, where in files.items()))

@@ -14,6 +14,7 @@ from selflift import checkpoint
 from selflift.config import DataConfig, EvalConfig
 from selflift.data.poses import PoseSet
 from selflift.data.source import load_split
+from selflift.eval.published import GROUND_TRUTH, NOT_STATED
 from selflift.geometry.normalise import Normaliser
 from selflift.models import Lifter
 
@@ -61,20 +62,32 @@ def load_model(given: str, mirror_average: bool | None, device: torch.device) ->
     return Model(path, lifter, normaliser_of(content), content.metadata)
 
 
-def load_poses(config: EvalConfig, model: Model) -> tuple[PoseSet, str]:
-    """The poses to evaluate on, and where they are from, in words.
+@dataclass(frozen=True)
+class Origin:
+    """Where poses are from.
+
+    Attributes:
+        words: In words.
+        keypoints: ``"GT"`` for 2D that was projected from the truth, ``"not stated"`` for a file's.
+    """
+
+    words: str
+    keypoints: str
+
+
+def load_poses(config: EvalConfig, model: Model) -> tuple[PoseSet, Origin]:
+    """The poses to evaluate on, and where they are from.
 
     Raises:
-        ValueError: If the data are missing, or unlike those of the model's training.
+        ValueError: If the data are missing.
     """
     if config.poses is not None:
-        poses, origin = PoseSet.load(config.poses), config.poses
-    else:
-        data = resolve_data(config, model.metadata)
-        place = "" if data.source == "synthetic" else f" in {data.root}"
-        poses = load_split(data, config.split)
-        origin = f"{config.split} split of source '{data.source}'{place}"
-    return poses, origin
+        return PoseSet.load(config.poses), Origin(config.poses, NOT_STATED)
+    data = resolve_data(config, model.metadata)
+    place = "" if data.source == "synthetic" else f" in {data.root}"
+    words = f"{config.split} split of source '{data.source}'{place}"
+    filmed = data.source != "files"
+    return load_split(data, config.split), Origin(words, GROUND_TRUTH if filmed else NOT_STATED)
 
 
 def check_like_training(model: Model, poses: PoseSet) -> None:

@@ -38,7 +38,8 @@ def as_json(results: Results) -> dict[str, Any]:
         "format": "selflift.metrics",
         "version": VERSION,
         "selflift": selflift.__version__,
-        "data": results.origin,
+        "data": results.origin.words,
+        "keypoints": results.origin.keypoints,
         "checkpoints": {
             label: {
                 "path": str(model.path),

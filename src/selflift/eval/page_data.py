@@ -53,11 +53,11 @@ def page_data(results: Results, result: ProtocolResult, command: str) -> PageDat
         title=f"{label}: {METRICS[headline].title} by {protocol.name}",
         run=label,
         checkpoint=str(results.models[label].path),
-        data=f"{results.origin}: {summary.num_poses:,} poses of {summary.num_clips:,} clips",
-        input="the set's 2D",
+        data=f"{results.origin.words}: {summary.num_poses:,} poses of {summary.num_clips:,} clips",
+        input=results.origin.keypoints,
         protocol=protocol.name,
         protocol_about=protocol.about,
-        alignment=_alignment(shown),
+        alignment=ALIGNMENTS[METRICS[headline].variant],
         averaging=protocol.averaging,
         headline=headline,
         results=[_result(metric.name, result, label) for metric in shown],
@@ -86,9 +86,9 @@ def page_data(results: Results, result: ProtocolResult, command: str) -> PageDat
         ),
         elevation=_elevation(evaluation.elevation_rad, elevation),
         gallery=_gallery(result, label),
-        gallery_about=f"by {METRICS[headline].title} ({METRICS[headline].variant}), of different "
-        "clips where there are enough; predictions have their least-squares scale and are not "
-        "rotated",
+        gallery_about=f"Chosen by {METRICS[headline].title} ({METRICS[headline].variant}), of "
+        "different clips where there are enough; predictions have their least-squares scale and "
+        "are not rotated.",
         notes=_notes(result, label),
         versions={
             "selflift": selflift.__version__,
@@ -105,11 +105,6 @@ def _result(name: str, result: ProtocolResult, label: str) -> Result:
     leading = result.summaries[label].headline(name)
     assert leading.value is not None
     return Result(METRICS[name], leading.value, leading.ci95, own.over_frames.value, own.excluded)
-
-
-def _alignment(shown: list) -> str:
-    variants = dict.fromkeys(metric.variant for metric in shown)
-    return "; ".join(f"{name}: {ALIGNMENTS[name]}" for name in variants if name in ALIGNMENTS)
 
 
 def _elevation(learned_rad: np.ndarray | None, true_deg: np.ndarray | None) -> Elevation | None:

@@ -13,7 +13,14 @@ from selflift.data.poses import PoseSet
 from selflift.data.source import load_split
 from selflift.device import choose_device
 from selflift.eval.evaluate import Evaluation, scale_of, score
-from selflift.eval.inputs import Model, check_like_training, load_model, load_poses, resolve_data
+from selflift.eval.inputs import (
+    Model,
+    Origin,
+    check_like_training,
+    load_model,
+    load_poses,
+    resolve_data,
+)
 from selflift.eval.lifted import Lifted, lift_set
 from selflift.eval.protocols import Protocol, get_protocol, joint_indices, rows_of
 from selflift.eval.statistics import compare, over_seeds, summarise
@@ -52,7 +59,7 @@ class Results:
     Attributes:
         models: By label, in the order given; the first ``num_seeds`` differ in their seed.
         num_seeds: How many.
-        origin: Which poses, in words.
+        origin: Which poses.
         protocols: One result of each; none for poses without truth.
         label_free: By label, what can be known without truth.
         folder: Where results go.
@@ -60,7 +67,7 @@ class Results:
 
     models: dict[str, Model]
     num_seeds: int
-    origin: str
+    origin: Origin
     protocols: list[ProtocolResult]
     label_free: dict[str, Unlabelled]
     folder: Path

@@ -132,7 +132,7 @@ class PageData:
         input: The kind of its 2D poses, e.g. ``"GT"`` or ``"detected"``.
         protocol: Name of the protocol.
         protocol_about: The protocol in a line.
-        alignment: What was aligned how before errors were taken, as a caption of the tables.
+        alignment: What was aligned how before errors were taken, as sentences: the tables' caption.
         averaging: ``"actions"`` or ``"frames"``, see :data:`AVERAGING`.
         headline: Name of the metric among ``results`` that the page is about.
         results: This run's numbers, in the order of the table.
@@ -145,7 +145,8 @@ class PageData:
         covariates: What errors are drawn against.
         elevation: If the lifter has learned one and the cameras are known.
         gallery: Heading -> examples, e.g. of ``"best"``, ``"median"`` and ``"worst"``.
-        gallery_about: How the examples were chosen, and how predictions were aligned for drawing.
+        gallery_about: How the examples were chosen, and how predictions were aligned for drawing,
+            as sentences.
         notes: What a reader has to know before the numbers, e.g. that the lifter is mirrored.
         versions: Program -> version.
         command: What was run.

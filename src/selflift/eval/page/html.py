@@ -243,11 +243,12 @@ def _elevation(data: PageData) -> str:
 def _gallery(data: PageData) -> str:
     if not any(data.gallery.values()):
         return ""
-    about = (
-        f"{data.gallery_about} From the side the camera stands at the left, from above at the "
-        "bottom; the 3D views of an example share one scale."
-    ).strip()
-    parts = [f"<p>{escape(about)}</p>{fragments.key_of_sides()}{fragments.key_of_lines()}"]
+    views = (
+        "From the side the camera stands at the left, from above at the bottom; the 3D views of an "
+        "example share one scale."
+    )
+    about = f"<p>{escape(data.gallery_about)}</p>" if data.gallery_about else ""
+    parts = [about, f"<p>{views}</p>", fragments.key_of_sides(), fragments.key_of_lines()]
     for heading, examples in data.gallery.items():
         drawn = []
         for example in examples:
