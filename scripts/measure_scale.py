@@ -94,7 +94,8 @@ def main() -> None:
         measured("load train", "-c", LOAD, str(out), "S1,S5,S6,S7,S8")
         run = Path(temporary) / "run"
         subprocess.run(
-            [sys.executable, "-m", "selflift.train", "experiment=smoke", f"output_dir={run}"],
+            [sys.executable, "-m", "selflift.train", "experiment=smoke",
+             "trainer.progress=false", f"output_dir={run}"],
             check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         measured("evaluate", "-m", "selflift.eval", f"checkpoint={run}", "data.source=files",
