@@ -131,7 +131,7 @@ def test_seeds_are_averaged_and_others_compared(save_run, tmp_path: Path) -> Non
     expected = (difference[walk].mean() + difference[~walk].mean()) / 2
     assert result.comparisons["other"].metrics["n_mpjpe_mm"].difference == pytest.approx(expected)
     told = tell(results)
-    assert "mean of 2 seeds" in told and "other - seed0: pa_mpjpe_mm" in told
+    assert "mean (2 seeds)" in told and "other - seed0: pa_mpjpe_mm" in told
 
 
 def test_protocols_choose_from_one_lift(save_run, people: PoseSet, tmp_path: Path) -> None:

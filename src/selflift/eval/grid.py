@@ -184,7 +184,8 @@ def _with_best(
     for c, metric in enumerate(columns):
         printed = [row.cells[c].value for row in rows]
         known = [float(text) for text in printed if text != NOTHING]
-        if not known:
+        # Nothing is best where all are the same, as a baseline is.
+        if not known or len(set(printed)) < 2:
             continue
         best = number(metric, max(known) if metric.higher_is_better else min(known))
         for r, row in enumerate(rows):
@@ -239,32 +240,39 @@ def _notes(entries: Entries, protocol: Protocol, columns: tuple[Metric, ...]) ->
         )
     if missing := [name for name in protocol.shown if METRICS[name] not in columns]:
         notes.append(f"Not measured: {', '.join(missing)}.")
+    # The same has to be known of every checkpoint on one set: it is said once.
+    of: dict[str, list[str]] = {}
     for label, entry in entries.items():
-        if not isinstance(entry, Summary):
-            continue
-        for metric in columns:
-            if excluded := entry.metrics[metric.name].excluded:
-                notes.append(
-                    f"{label}: {excluded} of {entry.num_poses} poses excluded from "
-                    f"{metric.title} ({metric.variant}), for they can't be scored."
-                )
-        if entry.headline(protocol.headline).ci95 is None:
-            notes.append(f"{label}: no interval, the set has too few clips for one.")
-        elif entry.num_clips < FEW_CLIPS:
+        if isinstance(entry, Summary):
+            for text in _entry_notes(entry, protocol, columns):
+                of.setdefault(text, []).append(label)
+    return [*notes, *(f"{', '.join(labels)}: {text}" for text, labels in of.items())]
+
+
+def _entry_notes(entry: Summary, protocol: Protocol, columns: tuple[Metric, ...]) -> list[str]:
+    notes = []
+    for metric in columns:
+        if excluded := entry.metrics[metric.name].excluded:
             notes.append(
-                f"{label}: of {entry.num_clips} clips only; intervals from so few cover the truth "
-                "less often than they say."
+                f"{excluded} of {entry.num_poses} poses excluded from {metric.title} "
+                f"({metric.variant}), for they can't be scored."
             )
-        elif protocol.averaging == "actions" and (alone := entry.single_clip_actions):
-            notes.append(
-                f"{label}: {', '.join(alone)} "
-                + (
-                    "has one clip, whose variation the interval leaves out."
-                    if len(alone) == 1
-                    else "have one clip each and are drawn as one action, which makes the "
-                    "interval wide rather than narrow."
-                )
-            )
+    alone = entry.single_clip_actions
+    if entry.headline(protocol.headline).ci95 is None:
+        notes.append("no interval, the set has too few clips for one.")
+    elif entry.num_clips < FEW_CLIPS:
+        notes.append(
+            f"of {entry.num_clips} clips only; intervals from so few cover the truth less often "
+            "than they say."
+        )
+    elif protocol.averaging == "actions" and alone:
+        how = (
+            "has one clip, whose variation the interval leaves out."
+            if len(alone) == 1
+            else "have one clip each and are drawn as one action, which makes the interval wide "
+            "rather than narrow."
+        )
+        notes.append(f"{', '.join(alone)} {how}")
     return notes
 
 

@@ -28,7 +28,7 @@ def entries(result: ProtocolResult) -> dict[str, Summary | SeedSummary]:
     """The rows of a protocol's table: each checkpoint, and the mean over seeds."""
     rows: dict[str, Summary | SeedSummary] = {}
     if result.seeds is not None:
-        rows[f"mean of {result.seeds.num_seeds} seeds"] = result.seeds
+        rows["mean"] = result.seeds
     return {**rows, **result.summaries}
 
 
