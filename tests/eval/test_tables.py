@@ -217,8 +217,11 @@ def test_what_could_not_be_scored_is_a_dash() -> None:
     summary = summarise(errors, list("wwss"), list("abcd"), "actions")
     table = text_table({"best.pt": summary}, PLAIN)
     assert row_of(table, "mean over actions").split()[-1] == "-"
-    two = latex_table({"a": summary, "b": summary}, PLAIN)
+    worse = {**errors, "pa_mpjpe_mm": 1 + np.arange(4.0)}
+    other = summarise(worse, list("wwss"), list("abcd"), "actions")
+    two = latex_table({"a": summary, "b": other}, PLAIN)
     assert r"\textbf{-}" not in two and r"\textbf{1.5}" in two
+    assert r"\textbf" not in latex_table({"a": summary, "b": summary}, PLAIN)
 
 
 def test_too_few_clips_are_said() -> None:

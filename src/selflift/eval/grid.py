@@ -178,7 +178,7 @@ def _cell(metric: Metric, mean: Mean) -> Cell:
 def _with_best(
     rows: list[Row], entries: list[Summary | SeedSummary], columns: tuple[Metric, ...]
 ) -> tuple[Row, ...]:
-    """Mark each column's best among several rows; those that print alike are all best."""
+    """Mark each column's best among several rows, all of them that print alike."""
     if len(rows) < 2:
         return tuple(rows)
     for c, metric in enumerate(columns):
