@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from selflift.data import archives
 from selflift.data.archives import npz_keys, read_npz, read_pickle
 from selflift.data.takes import ImportFileError
 
@@ -226,3 +227,14 @@ def test_a_missing_key_and_a_missing_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="y.npz': no such file; expected an npz archive"):
         read_npz(tmp_path / "y.npz")
     assert npz_keys(tmp_path / "y.npz") == []
+
+
+def test_an_archive_that_grows_without_measure_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "MOST_BYTES", 100_000)
+    np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(1_000_000))
+    with pytest.raises(ValueError, match=r"bomb.npz': expected at most 100 bytes .* in 'a.npy'"):
+        read_npz(tmp_path / "bomb.npz")
+    np.savez_compressed(tmp_path / "honest.npz", a=np.random.default_rng(0).random(100_000))
+    assert len(read_npz(tmp_path / "honest.npz")["a"]) == 100_000

@@ -13,6 +13,10 @@ from selflift.data.takes import ImportFileError
 from selflift.data.unpickle import check_text, count_of, load_arrays
 
 
+# Poses shrink by a factor of 2 or 3; whatever is small in memory may shrink as it likes.
+MOST_GROWTH, MOST_BYTES = 100, 2**28
+
+
 def read_pickle(path: str | Path) -> Any:
     """The content of a pickle of NumPy arrays and plain containers.
 
@@ -49,9 +53,20 @@ def read_npz(path: str | Path, *keys: str) -> dict[str, Any]:
             )
         out = {}
         for key in keys or have:
+            _check_size(archive.getinfo(f"{key}.npy"))
             with archive.open(f"{key}.npy") as stream:
                 out[key] = _read_array(stream)
         return out
+
+
+def _check_size(entry: zipfile.ZipInfo) -> None:
+    """Refuse an entry that grows as only repetition does: it would fill the memory."""
+    if entry.file_size > MOST_BYTES and entry.file_size > MOST_GROWTH * entry.compress_size:
+        raise ImportFileError(
+            f"expected at most {MOST_GROWTH} bytes for each of the archive, got "
+            f"{entry.file_size / 1e9:.1f} GB from {entry.compress_size / 1e6:.1f} MB in "
+            f"'{entry.filename}'; get it from its publisher"
+        )
 
 
 def npz_keys(path: str | Path) -> list[str]:
