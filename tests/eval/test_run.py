@@ -18,7 +18,7 @@ from selflift.config import DataConfig, EvalConfig, EvalDataConfig, SubjectsConf
 from selflift.data.poses import Labels, PoseSet
 from selflift.data.rays import rays_of
 from selflift.eval import cli
-from selflift.eval.outputs import tell, write
+from selflift.eval.outputs import entries, tell, write
 from selflift.eval.run import labels, output_folder, run_evaluation
 from selflift.geometry.normalise import Normaliser
 from selflift.models import Lifter
@@ -249,3 +249,58 @@ def test_what_cannot_be_evaluated_is_told_in_one_line(save_run, case: str) -> No
 def test_a_checkpoint_is_a_path(given: object) -> None:
     with pytest.raises(ValueError, match="checkpoint: expected a run folder or a checkpoint file"):
         run_evaluation(config(given))
+
+
+def test_the_training_scale_is_of_the_training_subjects_whoever_is_scored(save_run) -> None:
+    run = save_run("run")
+    usual = run_evaluation(config(run, train_scale=True))
+    named = run_evaluation(config(run, train_scale=True, data=EvalDataConfig(subjects=["B"])))
+    factors = [r.protocols[0].evaluations["run"].mm_per_unit for r in (usual, named)]
+    assert factors[0] is not None and factors[0] == factors[1]
+
+
+def test_a_run_named_mean_does_not_hide_the_mean_over_seeds(save_run, tmp_path: Path) -> None:
+    runs = [save_run("mean", 0), save_run("b", 1)]
+    results = run_evaluation(config(runs, output_dir=str(tmp_path / "out")))
+    rows = entries(results.protocols[0])
+    assert [type(row).__name__ for row in rows.values()] == ["SeedSummary", "Summary", "Summary"]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_out_of_range_is_told_by_its_key(save_run, seed: int) -> None:
+    with pytest.raises(ValueError, match=r"^seed: expected a whole number from 0"):
+        run_evaluation(config(save_run("run"), seed=seed))
+
+
+def test_subjects_that_would_not_be_chosen_are_refused(save_run, tmp_path: Path) -> None:
+    run, chosen = save_run("run"), EvalDataConfig(subjects=["B"])
+    with pytest.raises(
+        ValueError, match=r"^data.subjects: expected data.source=files, .* got poses="
+    ):
+        run_evaluation(config(run, poses=str(tmp_path / "set.h5"), data=chosen))
+    with pytest.raises(
+        ValueError,
+        match=r"^data.subjects: expected data.source=files, .* got data.source=synthetic",
+    ):
+        run_evaluation(config(run, data=replace(chosen, source="synthetic")))
+
+
+def test_protocols_are_refused_where_there_is_no_truth(
+    save_run, people: PoseSet, tmp_path: Path
+) -> None:
+    replace(people, poses_3d=None).save(tmp_path / "flat.h5")
+    given = config(save_run("run"), poses=str(tmp_path / "flat.h5"), protocols=["plain", "h36m-p1"])
+    with pytest.raises(ValueError, match=r"^protocols: expected plain alone .* h36m-p1"):
+        run_evaluation(given)
+
+
+def test_clips_of_two_subjects_may_bear_one_name(save_run, people: PoseSet, tmp_path: Path) -> None:
+    names = [f"clip{i // 3}" for i in people.clip.index]
+    replace(people, clip=Labels.of(names)).save(tmp_path / "same.h5")
+    run = save_run("run")
+    (one,) = run_evaluation(config(run, poses=str(tmp_path / "same.h5"))).protocols
+    (two,) = run_evaluation(config(run, poses=str(tmp_path / "set.h5"))).protocols
+    assert one.summaries["run"].num_clips == two.summaries["run"].num_clips == 6
+    np.testing.assert_array_equal(
+        one.evaluations["run"].errors["mpjve_mm"], two.evaluations["run"].errors["mpjve_mm"]
+    )

@@ -365,3 +365,18 @@ def test_one_seed_has_no_spread() -> None:
 def test_unusable_errors_are_refused(arguments: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         summarise(*arguments)
+
+
+def test_clips_of_several_actions_give_no_interval_over_actions() -> None:
+    rng = np.random.default_rng(0)
+    clips = np.repeat(np.arange(8), 20)
+    actions = np.tile(np.repeat(["sit", "walk"], 10), 8)
+    errors = {"pa_mpjpe_mm": 50 + rng.normal(0, 10, 8)[clips] + rng.normal(0, 1, 160)}
+    mixed = summarise(errors, actions, clips, "actions").metrics["pa_mpjpe_mm"]
+    assert mixed.over_actions.value is not None and mixed.over_actions.ci95 is None
+    assert mixed.over_frames.ci95 is not None
+    other = {"pa_mpjpe_mm": errors["pa_mpjpe_mm"] + 1}
+    difference = compare(errors, other, actions, clips, "actions").metrics["pa_mpjpe_mm"]
+    assert difference.difference == pytest.approx(1) and difference.ci95 is None
+    own = summarise(errors, np.where(clips < 4, "sit", "walk"), clips, "actions")
+    assert own.metrics["pa_mpjpe_mm"].over_actions.ci95 is not None

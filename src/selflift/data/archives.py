@@ -12,7 +12,6 @@ import numpy as np
 from selflift.data.takes import ImportFileError
 from selflift.data.unpickle import check_text, count_of, load_arrays
 
-
 # Poses shrink by a factor of 2 or 3; whatever is small in memory may shrink as it likes.
 MOST_GROWTH, MOST_BYTES = 100, 2**28
 

@@ -32,6 +32,7 @@ from selflift.eval.metrics import (
     training_scale,
 )
 from selflift.eval.motion import mpjve
+from selflift.eval.selection import streams
 from selflift.eval.structure import bone_asymmetry, bone_length_error, facing_correct
 from selflift.eval.thresholds import auc, pck
 from selflift.geometry.align import procrustes, procrustes_both
@@ -240,9 +241,11 @@ def _reprojection(
 def _velocity(
     prediction: Float[Tensor, "N J 3"], truth: Float[Tensor, "N J 3"], poses: PoseSet
 ) -> np.ndarray:
+    # Streams, because two subjects' clips may bear one name.
+    stream = streams(poses, np.arange(len(poses)))
     clip, camera, frame = (
         torch.from_numpy(column.astype(np.int64))
-        for column in (poses.clip.index, poses.camera.index, poses.frame)
+        for column in (stream, poses.camera.index, poses.frame)
     )
     return mpjve(scale_lsq(prediction, truth), truth, clip, camera, frame).numpy()
 

@@ -259,7 +259,7 @@ def _entry_notes(entry: Summary, protocol: Protocol, columns: tuple[Metric, ...]
             )
     alone = entry.single_clip_actions
     if entry.headline(protocol.headline).ci95 is None:
-        notes.append("no interval, the set has too few clips for one.")
+        notes.append("no interval, the set has too few clips for one, or clips of several actions.")
     elif entry.num_clips < FEW_CLIPS:
         notes.append(
             f"of {entry.num_clips} clips only; intervals from so few cover the truth less often "

@@ -79,15 +79,26 @@ def load_poses(config: EvalConfig, model: Model) -> tuple[PoseSet, Origin]:
     """The poses to evaluate on, and where they are from.
 
     Raises:
-        ValueError: If the data are missing.
+        ValueError: If the data are missing, or subjects are named that would not be chosen.
     """
     if config.poses is not None:
+        _check_subjects(config, f"poses={config.poses}")
         return PoseSet.load(config.poses), Origin(config.poses, NOT_STATED)
     data = resolve_data(config, model.metadata)
+    if data.source != "files":
+        _check_subjects(config, f"data.source={data.source}")
     place = "" if data.source == "synthetic" else f" in {data.root}"
     words = f"{config.split} split of source '{data.source}'{place}"
     filmed = data.source != "files"
     return load_split(data, config.split), Origin(words, GROUND_TRUTH if filmed else NOT_STATED)
+
+
+def _check_subjects(config: EvalConfig, got: str) -> None:
+    if config.data.subjects:
+        raise ValueError(
+            f"data.subjects: expected data.source=files, whose one file holds all subjects, got "
+            f"{got}; leave data.subjects out, or name the file by data.root and data.name"
+        )
 
 
 def check_like_training(model: Model, poses: PoseSet) -> None:

@@ -28,7 +28,11 @@ def entries(result: ProtocolResult) -> dict[str, Summary | SeedSummary]:
     """The rows of a protocol's table: each checkpoint, and the mean over seeds."""
     rows: dict[str, Summary | SeedSummary] = {}
     if result.seeds is not None:
-        rows["mean"] = result.seeds
+        name = "mean"
+        # A run may be called so.
+        while name in result.summaries:
+            name += " of seeds"
+        rows[name] = result.seeds
     return {**rows, **result.summaries}
 
 
@@ -163,7 +167,9 @@ def tell(results: Results) -> str:
             for key, value in own.per_set.items()
             if not key.startswith("excluded_") or value
         ]
-        parts.append("\n".join([f"{label}: what 2D alone tells, means over poses", *lines]))
+        count = len(next(iter(own.per_pose.values())))
+        head = f"{label}: what 2D alone tells, means over all {count:,} poses of the set"
+        parts.append("\n".join([head, *lines]))
     return "\n\n".join(parts)
 
 

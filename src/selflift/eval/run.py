@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from selflift.config import EvalConfig
-from selflift.data.poses import PoseSet
+from selflift.config import EvalConfig, EvalDataConfig
+from selflift.data.poses import Labels, PoseSet
 from selflift.data.source import load_split
 from selflift.device import choose_device
 from selflift.eval.evaluate import Evaluation, scale_of, score
@@ -29,6 +29,8 @@ from selflift.eval.unlabelled import Unlabelled, assess
 
 # As many poses tell the one factor of a training set; more would take longer, not tell more.
 SCALE_POSES = 50_000
+# What the generators of NumPy and PyTorch both take.
+MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,22 @@ def run_evaluation(config: EvalConfig) -> Results:
     protocols = [get_protocol(name) for name in dict.fromkeys(config.protocols)]
     if not protocols:
         raise ValueError("protocols: expected at least one, got none; plain takes all poses")
+    if not 0 <= config.seed <= MAX_SEED:
+        raise ValueError(
+            f"seed: expected a whole number from 0 to {MAX_SEED}, got {config.seed}; the same seed "
+            "gives the same intervals"
+        )
     device = choose_device(config.device)
     given = [*seeds, *config.compare]
     loaded = [load_model(one, config.mirror_average, device) for one in given]
     models = dict(zip(labels([model.path for model in loaded]), loaded, strict=True))
     poses, origin = load_poses(config, loaded[0])
+    restricting = [protocol.name for protocol in protocols if protocol.name != "plain"]
+    if poses.poses_3d is None and restricting:
+        raise ValueError(
+            "protocols: expected plain alone for a set of 2D poses without 3D truth, got "
+            f"{', '.join(restricting)}; leave protocols out, or evaluate on a set with 3D poses"
+        )
     folder = output_folder(config, [model.path for model in loaded])
     lifted, scales, label_free = {}, {}, {}
     for label, model in models.items():
@@ -165,7 +178,10 @@ def output_folder(config: EvalConfig, paths: Sequence[Path]) -> Path:
 
 
 def _training_scale(config: EvalConfig, model: Model) -> float:
-    data = resolve_data(replace(config, split="train"), model.metadata)
+    # Of the checkpoint's own training, whatever is scored: fitted to poses that are scored, the
+    # factor would make an oracle of the error. The folder alone may have moved.
+    own = replace(config, split="train", data=EvalDataConfig(root=config.data.root))
+    data = resolve_data(own, model.metadata)
     train = load_split(data, "train")
     if train.poses_3d is None:
         raise ValueError(
@@ -191,6 +207,7 @@ def _by_protocol(
     rows = rows_of(poses, protocol)
     chosen = poses if rows.all() else poses.select(rows)
     joints = joint_indices(protocol, poses.skeleton)
+    clips = _recordings(chosen)
     evaluations = {
         label: score(
             own if rows.all() else own[rows], chosen, config.skeleton_height_mm, scales[label],
@@ -200,7 +217,7 @@ def _by_protocol(
     }  # fmt: skip
     summaries = {
         label: summarise(
-            evaluation.errors, chosen.action, chosen.clip, protocol.averaging, config.seed,
+            evaluation.errors, chosen.action, clips, protocol.averaging, config.seed,
             config.resamples, protocol.name,
         )
         for label, evaluation in evaluations.items()
@@ -208,7 +225,7 @@ def _by_protocol(
     first = next(iter(evaluations))
     comparisons = {
         label: compare(
-            evaluations[first].errors, evaluations[label].errors, chosen.action, chosen.clip,
+            evaluations[first].errors, evaluations[label].errors, chosen.action, clips,
             protocol.averaging, config.seed, config.resamples,
         )
         for label in list(evaluations)[num_seeds:]
@@ -222,3 +239,10 @@ def _by_protocol(
         seeds=over_seeds(trained) if num_seeds > 1 else None,
         comparisons=comparisons,
     )
+
+
+def _recordings(poses: PoseSet) -> Labels:
+    """Which recording each pose is of; two subjects' clips may bear one name."""
+    code = poses.subject.index.astype(np.int64) * len(poses.clip.names) + poses.clip.index
+    codes, index = np.unique(code, return_inverse=True)
+    return Labels(tuple(map(str, codes)), index.reshape(-1))

@@ -78,9 +78,10 @@ def summarise(
         sums = np.stack([cells.total(column) for column in filled], 1)
         draws = draw(cells, sums, n, seed, resamples)
         each, over_actions, over_frames = _means(cells, sums, n)
+        drawn = None if _shared(cells) else draws.over_actions
         for m, key in enumerate(keys):
             metrics[key] = MetricSummary(
-                _mean(over_actions[m], draws.over_actions, m),
+                _mean(over_actions[m], drawn, m),
                 _mean(over_frames[m], draws.over_frames, m),
                 int((~valid[key]).sum()),
             )
@@ -152,6 +153,8 @@ def compare(
         _, over_actions, over_frames = _means(cells, sums, n)
         a, b = over_actions if averaging == "actions" else over_frames
         drawn = draws.over_actions if averaging == "actions" else draws.over_frames
+        if averaging == "actions" and _shared(cells):
+            drawn = None
         if np.isnan(a):
             metrics[key] = Difference(None, None, None, None, None, int((~valid).sum()))
             continue
@@ -235,6 +238,14 @@ def _cells(
     number = np.array([names.index(name) if name in names else -1 for name in plain])
     _, of_clip = np.unique(clip.index, return_inverse=True)
     return names, Cells.of(number[action.index], of_clip.reshape(-1))
+
+
+def _shared(cells: Cells) -> bool:
+    """Whether a clip holds several actions: drawn action by action, it would count several times.
+
+    The interval of the mean over actions would be far too narrow, so there is none.
+    """
+    return len(np.unique(cells.clip)) < len(cells.clip)
 
 
 def _labels(values: Names) -> Labels:

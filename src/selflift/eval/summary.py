@@ -15,7 +15,8 @@ class Mean:
 
     Attributes:
         value: ``None`` if no pose could be scored (over actions: in one of the actions).
-        ci95: ``None`` if there are too few clips to draw from.
+        ci95: ``None`` if there are too few clips to draw from or, over actions, a clip holds
+            several actions.
     """
 
     value: float | None
