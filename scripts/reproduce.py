@@ -33,7 +33,7 @@ COLUMNS = {
     "PA-MPJPE (proper)": "pa_mpjpe_mm",
     "PA (reflection)": "pa_mpjpe_reflected_mm",
     "N-MPJPE (LSQ scale)": "n_mpjpe_mm",
-    "flat PA": "baseline_flat_pa_mpjpe_mm",
+    "flat PA": "flat_pa_mpjpe_mm",
 }
 
 

@@ -18,10 +18,10 @@ from selflift.eval.plausibility import (
     deviation_from_median,
     knees,
     proportions,
-    recordings,
     spread,
     variation,
 )
+from selflift.eval.selection import streams
 from selflift.geometry.anatomy import knee_score
 from selflift.skeleton import H36M_17
 
@@ -89,7 +89,7 @@ def test_straight_legs_and_bodies_without_a_front_say_nothing(
 def test_true_bodies_are_plausible_and_flat_ones_are_not(people: PoseSet) -> None:
     X = truth(people)
     flat = X * torch.tensor([1.0, 1.0, 0.0])
-    recording = recordings(people)
+    recording = streams(people, np.arange(len(people)))
     for body, rigid in ((X, True), (flat, False)):
         lengths = proportions(body, H36M_17).numpy()
         assert bool(variation(lengths, recording).mean() < 0.1) is rigid
@@ -143,6 +143,6 @@ def test_a_recording_is_one_clip_by_one_camera(people: PoseSet) -> None:
     shared = [name.split("/")[1] for name in people.camera.values]
     studio = replace(people, camera=Labels.of(shared), cameras=None)
     pairs = list(zip(studio.clip.values, studio.camera.values, strict=True))
-    number = recordings(studio)
+    number = streams(studio, np.arange(len(studio)))
     assert len(set(zip(pairs, number.tolist(), strict=True))) == len(set(pairs)) == 32
     assert sorted(set(number.tolist())) == list(range(32))

@@ -17,7 +17,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selflift.data.poses import PoseSet
 from selflift.geometry.anatomy import forward_direction
 from selflift.geometry.normalise import bone_lengths, skeleton_height
 from selflift.skeleton import Skeleton
@@ -101,18 +100,12 @@ def deviation_from_median(lengths: np.ndarray) -> np.ndarray:
         return 100 * relative.sum(1) / np.float64(counted.sum())
 
 
-def recordings(poses: PoseSet) -> np.ndarray:
-    """Which recording, one clip by one camera, each pose is of: ``(N,)``, numbered from 0."""
-    pair = poses.clip.index.astype(np.int64) * len(poses.camera.names) + poses.camera.index
-    return np.unique(pair, return_inverse=True)[1].reshape(-1)
-
-
 def variation(lengths: np.ndarray, recording: np.ndarray) -> np.ndarray:
     """How much bone lengths vary over the recording that each pose is of.
 
     Args:
         lengths: ``(N, bones)``, see :func:`proportions`.
-        recording: ``(N,)``, see :func:`recordings`.
+        recording: ``(N,)``, see :func:`selflift.eval.selection.streams`.
 
     Returns:
         ``(N,)``: the mean over bones of standard deviation over mean (over the recording's frames),
@@ -132,7 +125,7 @@ def spread(values: np.ndarray, recording: np.ndarray) -> np.ndarray:
 
     Args:
         values: ``(N,)``.
-        recording: ``(N,)``, see :func:`recordings`.
+        recording: ``(N,)``, see :func:`selflift.eval.selection.streams`.
 
     Returns:
         ``(N,)``, in the unit of the values; NaN for recordings of a single frame.

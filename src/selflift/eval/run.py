@@ -23,6 +23,7 @@ from selflift.eval.inputs import (
 )
 from selflift.eval.lifted import Lifted, lift_set
 from selflift.eval.protocols import Protocol, get_protocol, joint_indices, rows_of
+from selflift.eval.selection import recordings
 from selflift.eval.statistics import compare, over_seeds, summarise
 from selflift.eval.summary import Comparison, SeedSummary, Summary
 from selflift.eval.unlabelled import Unlabelled, assess
@@ -207,7 +208,8 @@ def _by_protocol(
     rows = rows_of(poses, protocol)
     chosen = poses if rows.all() else poses.select(rows)
     joints = joint_indices(protocol, poses.skeleton)
-    clips = _recordings(chosen)
+    recording = recordings(chosen)
+    clips = Labels(tuple(map(str, range(recording.max() + 1))), recording)
     evaluations = {
         label: score(
             own if rows.all() else own[rows], chosen, config.skeleton_height_mm, scales[label],
@@ -239,10 +241,3 @@ def _by_protocol(
         seeds=over_seeds(trained) if num_seeds > 1 else None,
         comparisons=comparisons,
     )
-
-
-def _recordings(poses: PoseSet) -> Labels:
-    """Which recording each pose is of; two subjects' clips may bear one name."""
-    code = poses.subject.index.astype(np.int64) * len(poses.clip.names) + poses.clip.index
-    codes, index = np.unique(code, return_inverse=True)
-    return Labels(tuple(map(str, codes)), index.reshape(-1))

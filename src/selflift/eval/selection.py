@@ -40,6 +40,12 @@ def streams(poses: PoseSet, rows: np.ndarray) -> np.ndarray:
     return np.asarray(np.unique(code, return_inverse=True)[1]).reshape(-1)
 
 
+def recordings(poses: PoseSet) -> np.ndarray:
+    """Which recording, a subject's clip with all its cameras, each pose is of, ``(N,)`` from 0."""
+    code = poses.subject.index.astype(np.int64) * len(poses.clip.names) + poses.clip.index
+    return np.asarray(np.unique(code, return_inverse=True)[1]).reshape(-1)
+
+
 def thinned(stream: np.ndarray, frame: np.ndarray, every: int) -> np.ndarray:
     """The first frame that is there of every window of frames, stream by stream.
 

@@ -51,6 +51,7 @@ from selflift.cycle import run_cycle
 from selflift.data.poses import PoseSet
 from selflift.data.rays import rays_of
 from selflift.eval import plausibility
+from selflift.eval.selection import streams
 from selflift.eval.structure import bone_asymmetry
 from selflift.geometry.anatomy import knee_score
 from selflift.geometry.normalise import Normaliser, skeleton_height
@@ -152,7 +153,7 @@ def assess(
         if out.elevation_rad is not None:
             found["elevation_deg"][rows] = torch.rad2deg(out.elevation_rad).cpu()
         X[rows] = out.X.cpu()
-    recording = plausibility.recordings(poses)
+    recording = streams(poses, np.arange(len(poses)))
     lengths = plausibility.proportions(X, skeleton).double().numpy()
     bends = plausibility.knees(X, skeleton)
     per_pose = {key: value.double().numpy() for key, value in found.items()}

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from selflift.config.prepare import H36MOptions
-from selflift.data.h36m.cameras import SUBJECTS, view_of
-from selflift.data.h36m.checks import Distances, check_bodies, projected
+from selflift.data.h36m.cameras import SUBJECTS, to_pixels, view_of
+from selflift.data.h36m.checks import Distances, check_bodies
 from selflift.data.h36m.protocol import FPS, action_of, is_skipped
 from selflift.data.takes import ImportFileError, Report, Take, View
 from selflift.skeleton import H36M_17, H36M_32, Skeleton
@@ -137,7 +137,7 @@ class Assembler:
             )
         if x is None:
             assert X is not None
-            x, target = projected(X, view), None
+            x, target = to_pixels(X, view), None
         x = np.array(self._reduced(x), np.float64)
         present = np.isfinite(x).all(-1) & (x != 0).any(-1)
         if confidence is None:

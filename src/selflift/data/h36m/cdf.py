@@ -25,8 +25,7 @@ import numpy as np
 
 from selflift.config.prepare import H36MOptions
 from selflift.data.h36m.assemble import Assembler, chosen_subjects, output_layout, settings_of
-from selflift.data.h36m.cameras import CAMERAS, view_of
-from selflift.data.h36m.checks import seen_by
+from selflift.data.h36m.cameras import CAMERAS, to_camera, view_of
 from selflift.data.h36m.protocol import action_of, clip_name
 from selflift.data.takes import ImportFileError, Recordings, Report, Take
 
@@ -116,7 +115,7 @@ def _takes(recordings: list[_Recording], assembler: Assembler, report: Report) -
         for camera, flat in recording.flat.items():
             X = stored
             if recording.world:
-                X = seen_by(stored, view_of(recording.subject, camera))
+                X = to_camera(stored, view_of(recording.subject, camera))
             x = None
             if flat is not None:
                 x = _read(flat, 2)

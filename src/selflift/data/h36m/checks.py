@@ -10,10 +10,9 @@ import numpy as np
 import torch
 
 from selflift.data.cmu import PLAUSIBLE_HEIGHT_M
-from selflift.data.h36m.cameras import CAMERAS, view_of
+from selflift.data.h36m.cameras import CAMERAS, to_pixels, view_of
 from selflift.data.h36m.protocol import drifts
 from selflift.data.takes import ImportFileError, Report, View
-from selflift.geometry.camera import Intrinsics, project_pixels, world_to_camera
 from selflift.geometry.normalise import skeleton_height
 from selflift.skeleton import Skeleton
 
@@ -25,22 +24,6 @@ CLEAR_PX, MAX_PX = 2.0, 10.0
 # this share of the body's extent.
 MAX_SHARE = 0.25
 _COMPARED_FRAMES = 500
-
-
-def projected(X: np.ndarray, view: View) -> np.ndarray:
-    """Pixels of camera-frame points, ``(T, J, 3)`` to ``(T, J, 2)``, in float64."""
-    columns = (view.f_px, view.c_px, view.radial, view.tangential)
-    intrinsics = Intrinsics(*(torch.from_numpy(np.asarray(c, np.float64)) for c in columns))
-    return project_pixels(torch.from_numpy(np.asarray(X, np.float64)), intrinsics).numpy()
-
-
-def seen_by(X: np.ndarray, view: View) -> np.ndarray:
-    """World points in the frame of a camera, ``(T, J, 3)``, mm, in float64."""
-    return world_to_camera(
-        torch.from_numpy(np.asarray(X, np.float64)),
-        torch.from_numpy(np.asarray(view.rotation, np.float64)),
-        torch.from_numpy(np.asarray(view.centre_mm, np.float64)),
-    ).numpy()
 
 
 def check_bodies(
@@ -143,7 +126,7 @@ class Distances:
         subject = clip.partition(" ")[0]
         place = target
         if target.shape[-1] == 3:
-            place = projected(target, through or view_of(subject, camera))
+            place = to_pixels(target, through or view_of(subject, camera))
         px, limit = _median_px(x, place), MAX_PX
         extent = np.ptp(place, axis=1).max(-1)
         if not (np.isfinite(px) and np.isfinite(extent).any()):
@@ -153,7 +136,7 @@ class Distances:
             self._recorded = False
             limit = MAX_SHARE * float(np.median(extent[np.isfinite(extent)]))
         elif px > CLEAR_PX:
-            others = {c: _median_px(x, projected(target, view_of(subject, c))) for c in CAMERAS}
+            others = {c: _median_px(x, to_pixels(target, view_of(subject, c))) for c in CAMERAS}
             best = min(others, key=others.__getitem__)
             if others[best] < min(CLEAR_PX, px / 2):
                 raise ImportFileError(
