@@ -76,6 +76,29 @@ def test_only_the_wanted_split_must_be_there(tmp_path: Path) -> None:
         read_clips(tmp_path, "train")
 
 
+def test_a_name_may_be_followed_by_more_words(tmp_path: Path) -> None:
+    write(tmp_path).rename(tmp_path / "dance[1]_train_CC-BY-NC.npz")
+    write(tmp_path, "val").rename(tmp_path / "dance[1]_val_CC-BY-NC.npz")
+    write(tmp_path, fps=np.full(6, 7.0)).rename(tmp_path / "dance1_train_x.npz")
+    assert read_clips(tmp_path, "train", "dance[1]")[0].fps == 25
+    with pytest.raises(
+        ValueError, match=r"dance_train.npz': no such file; .*data.name .*now dance"
+    ):
+        read_clips(tmp_path, "train", "dance")
+
+
+def test_the_exact_name_goes_before_longer_ones(tmp_path: Path) -> None:
+    write(tmp_path).rename(tmp_path / "dance_train_a.npz")
+    write(tmp_path, fps=np.full(6, 7.0)).rename(tmp_path / "dance_train.npz")
+    write(tmp_path).rename(tmp_path / "dance_train_b.npz")
+    assert read_clips(tmp_path, "train", "dance")[0].fps == 7
+    (tmp_path / "dance_train.npz").unlink()
+    with pytest.raises(
+        ValueError, match=r"one file dance_train_\*.npz, got dance_train_a.npz, dance"
+    ):
+        read_clips(tmp_path, "train", "dance")
+
+
 def test_a_missing_file_names_the_path_and_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ValueError) as caught:
         read_clips(tmp_path / "nowhere", "test")

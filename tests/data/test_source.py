@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selflift.config import DataConfig, SubjectsConfig, SyntheticConfig
+from selflift.config import DataConfig, NoiseConfig, SubjectsConfig, SyntheticConfig
+from selflift.data.noise import add_noise
 from selflift.data.poses import Labels, PoseSet
 from selflift.data.source import load_split
 
@@ -92,3 +93,55 @@ def test_a_subject_that_is_not_there_is_named(tmp_path: Path, make_pose_set) -> 
 def test_an_unknown_split_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected one of train, val, test, got 'dev'"):
         load_split(DataConfig(source="files", root=str(tmp_path)), "dev")
+
+
+def same(one: PoseSet, other: PoseSet) -> None:
+    np.testing.assert_array_equal(one.poses_2d, other.poses_2d)
+    np.testing.assert_array_equal(one.poses_3d, other.poses_3d)
+
+
+def write_npz(path: Path, make_clip) -> None:
+    clips = [make_clip(name, 4, seed) for seed, name in enumerate(("one", "two"))]
+
+    def each(name: str) -> np.ndarray:
+        return np.array([getattr(clip, name) for clip in clips for _ in clip.frame])
+
+    np.savez(
+        path,
+        positions=np.concatenate([clip.positions for clip in clips]),
+        subject=each("subject"), action=each("action"), clip=each("name"), fps=each("fps"),
+        frame=np.concatenate([clip.frame for clip in clips]),
+    )  # fmt: skip
+
+
+def test_noise_is_added_to_every_source(tmp_path: Path, make_pose_set, make_clip) -> None:
+    make_pose_set().save(tmp_path / "cmu17_test.h5")
+    write_npz(tmp_path / "cmu17_test.npz", make_clip)
+    noise = NoiseConfig(kind="detector")
+    for source in ("synthetic", "cmu", "files"):
+        config = DataConfig(source=source, root=str(tmp_path), name="cmu17", synthetic=SMALL)
+        clean = load_split(config, "test")
+        assert clean.confidence is None
+        noisy = load_split(replace(config, noise=noise), "test")
+        same(noisy, add_noise(clean, noise))
+        assert (noisy.poses_2d != clean.poses_2d).any(-1).all()
+
+
+def test_a_wrong_noise_is_named_before_anything_is_read(tmp_path: Path) -> None:
+    config = DataConfig(source="files", root=str(tmp_path), noise=NoiseConfig(kind="gauss"))
+    with pytest.raises(ValueError, match=r"^data.noise.kind: expected one of none, detector, got"):
+        load_split(config, "train")
+
+
+def test_motion_capture_is_named_by_data_name(tmp_path: Path, make_clip) -> None:
+    write_npz(tmp_path / "dance_train_CC-BY-NC.npz", make_clip)
+    config = DataConfig(source="cmu", root=str(tmp_path), name="dance")
+    assert len(load_split(config, "train")) == 2 * 4 * 4
+    with pytest.raises(ValueError, match=r"dance_val.npz': no such file; .* data.name"):
+        load_split(config, "val")
+
+
+def test_a_config_from_before_files_had_names_still_means_cmu17(tmp_path: Path, make_clip) -> None:
+    write_npz(tmp_path / "cmu17_train.npz", make_clip)
+    old = DataConfig(source="cmu", root=str(tmp_path), name="poses")
+    same(load_split(old, "train"), load_split(replace(old, name="cmu17"), "train"))

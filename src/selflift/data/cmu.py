@@ -1,13 +1,17 @@
 """The ``cmu17`` arrays: CMU motion capture in the Human3.6M 17-joint layout.
 
-A folder holds ``cmu17_{train,val,test}.npz``, each with the arrays ``positions`` (N, 17, 3)
-float32 (world metres, z up), ``subject``, ``action``, ``clip`` (text), ``fps`` and ``frame``.
-The frames are thinned; ``frame`` is each one's index in the 50 Hz recording. No camera is
-included: the virtual rig films them.
+A folder holds ``{name}_{train,val,test}.npz``, by default ``cmu17``'s, each with the arrays
+``positions`` (N, 17, 3) float32 (world metres, z up), ``subject``, ``action``, ``clip`` (text),
+``fps`` and ``frame``; others are ignored. The frames are thinned; ``frame`` is each one's index in
+the recording (``cmu17``: at 50 Hz). No camera is included: the virtual rig films them.
+
+More words may follow the split, as in ``dance_train_CC-BY-NC.npz``: data under another licence can
+so be told apart at sight.
 """
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 import numpy as np
@@ -22,23 +26,24 @@ SPLITS = ("train", "val", "test")
 KEYS = ("positions", "subject", "action", "clip", "fps", "frame")
 
 
-def read_clips(root: str | Path, split: str) -> list[Clip]:
+def read_clips(root: str | Path, split: str, name: str = "cmu17") -> list[Clip]:
     """The clips of one split.
 
     Args:
         root: The folder that holds the files; only the wanted split's must be there.
         split: ``"train"``, ``"val"`` or ``"test"``.
+        name: The file is ``{name}_{split}.npz`` or else the only ``{name}_{split}_*.npz``.
 
     Returns:
         Clips in order of their first frame in the file.
 
     Raises:
-        ValueError: If the split is unknown or its file missing, damaged, empty or of another
-            layout.
+        ValueError: If the split is unknown or its file missing, not the only one, damaged, empty or
+            of another layout.
     """
     if split not in SPLITS:
         raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got '{split}'")
-    path = Path(root) / f"cmu17_{split}.npz"
+    path = _find(Path(root), name, split)
     arrays = _read_arrays(path)
     positions = arrays["positions"]
     joints = H36M_17.num_joints
@@ -74,12 +79,26 @@ def read_clips(root: str | Path, split: str) -> list[Clip]:
     return _group(arrays)
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
+def _find(root: Path, name: str, split: str) -> Path:
+    path = root / f"{name}_{split}.npz"
+    if path.is_file():
+        return path
+    others = sorted(path.parent.glob(f"{glob.escape(path.stem)}_*{path.suffix}"))
+    if len(others) > 1:
+        raise ValueError(
+            f"cmu17 '{path}': expected it or one file {path.stem}_*.npz, got "
+            f"{', '.join(other.name for other in others)}; move all but one to another folder"
+        )
+    if not others:
         raise ValueError(
             f"cmu17 '{path}': no such file; set data.root (or the environment variable "
-            "SELFLIFT_DATA) to the folder that holds cmu17_{train,val,test}.npz"
+            f"SELFLIFT_DATA) to the folder that holds {name}_{{train,val,test}}.npz, and data.name "
+            f"to what their names begin with (now {name})"
         )
+    return others[0]
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             names = list(file.files)

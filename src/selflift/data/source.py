@@ -6,30 +6,40 @@ from pathlib import Path
 
 from selflift.config import DataConfig
 from selflift.data import cmu, synthetic
+from selflift.data.noise import add_noise, check_noise
 from selflift.data.poses import PoseSet
 from selflift.data.rig import film
 from selflift.skeleton import H36M_17
 
 SOURCES = ("synthetic", "cmu", "files")
 SPLITS = ("train", "val", "test")
+# The name in every config of the source "cmu" from before it named the files.
+UNNAMED, CMU = DataConfig.name, "cmu17"
 
 
 def load_split(data: DataConfig, split: str) -> PoseSet:
-    """Load one split of the configured source.
+    """Load one split of the configured source, with the configured noise.
 
     Args:
         data: The source and its parameters.
         split: ``"train"``, ``"val"`` or ``"test"``.
 
     Raises:
-        ValueError: If the source is unknown or its data are missing, damaged or empty.
+        ValueError: If the source is unknown, its data are missing, damaged or empty, or the noise
+            is not defined.
     """
     if split not in SPLITS:
         raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got '{split}'")
+    check_noise(data.noise)
+    return add_noise(_load(data, split), data.noise)
+
+
+def _load(data: DataConfig, split: str) -> PoseSet:
     if data.source == "synthetic":
         return film(synthetic.generate(split, data.synthetic), data.rig, H36M_17)
     if data.source == "cmu":
-        return film(cmu.read_clips(data.root, split), data.rig, H36M_17)
+        name = CMU if data.name == UNNAMED else data.name
+        return film(cmu.read_clips(data.root, split, name), data.rig, H36M_17)
     if data.source != "files":
         raise ValueError(f"data.source: expected one of {', '.join(SOURCES)}, got '{data.source}'")
     subjects: list[str] = getattr(data.subjects, split)
