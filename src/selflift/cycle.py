@@ -38,6 +38,9 @@ class CycleOutput:
         Y_hat: ``y`` lifted again.
         X_hat: ``Y_hat`` turned back.
         x_hat: Its projection.
+        confidence: Confidence of the input's joints, ``(B, J)``; ``None``: all are there.
+        y_next: ``y`` of the frames that follow some of the poses, in the view of the pose that
+            they follow, ``(F, J, 2)``; ``None`` if none were given.
     """
 
     x: Tensor
@@ -49,6 +52,23 @@ class CycleOutput:
     Y_hat: Tensor
     X_hat: Tensor
     x_hat: Tensor
+    confidence: Tensor | None = None
+    y_next: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class NextFrames:
+    """The frames that follow some of the poses of a batch.
+
+    Attributes:
+        x: Normalised poses, ``(F, J, 2)``.
+        of: Which pose of the batch each follows, ``(F,)``.
+        confidence: Their joints' confidence, ``(F, J)``; ``None``: all are there.
+    """
+
+    x: Tensor
+    of: Tensor
+    confidence: Tensor | None = None
 
 
 def run_cycle(
@@ -56,26 +76,50 @@ def run_cycle(
     x: Float[Tensor, "batch J 2"],
     views: ViewSampler,
     generator: torch.Generator,
+    confidence: Float[Tensor, "batch J"] | None = None,
+    following: NextFrames | None = None,
 ) -> CycleOutput:
     """One turn of the cycle.
+
+    Where joints are missing, ``y``, which is complete, is lifted again with the joints hidden that
+    *another* pose of the batch lacks: so the lifter learns where hidden joints are.
 
     Args:
         lifter: ``G``.
         x: Normalised, root-centred 2D poses.
         views: How random views are drawn.
         generator: Source of randomness, on the device of ``x``.
+        confidence: 0 marks a missing joint; ``None``: all are there.
+        following: Frames that follow some of the poses; both are seen in one random view.
     """
-    root, c = lifter.skeleton.root, lifter.depth
-    lifted = lifter.lift_with_elevation(x)
-    X = lifted.X
-    R = views.sample(x, lifted.elevation_rad, generator)
+    root, c, batch = lifter.skeleton.root, lifter.depth, len(x)
+    # One pass through the lifter: its batch norm is to see one batch.
+    lifted = lifter.lift_with_elevation(*_with_next(x, confidence, following))
+    X = lifted.X[:batch]
+    elevation = None if lifted.elevation_rad is None else lifted.elevation_rad[:batch]
+    R = views.sample(x, elevation, generator)
     Y = turn_about_root(X, R, root, c)
     y = project(keep_in_front(Y, lifter.min_depth))
     with frozen_statistics(lifter):
-        Y_hat = lifter.lift(y)
+        Y_hat = lifter.lift(y, None if confidence is None else confidence.roll(1, 0))
     X_hat = turn_back(Y_hat, R, X[..., root, :], c)
     x_hat = project(keep_in_front(X_hat, lifter.min_depth))
-    return CycleOutput(x, X, lifted.elevation_rad, R, Y, y, Y_hat, X_hat, x_hat)
+    y_next = None
+    if following is not None:
+        Y_next = turn_about_root(lifted.X[batch:], R[following.of], root, c)
+        y_next = project(keep_in_front(Y_next, lifter.min_depth))
+    return CycleOutput(x, X, elevation, R, Y, y, Y_hat, X_hat, x_hat, confidence, y_next)
+
+
+def _with_next(
+    x: Tensor, confidence: Tensor | None, following: NextFrames | None
+) -> tuple[Tensor, Tensor | None]:
+    if following is None:
+        return x, confidence
+    both = torch.cat([x, following.x])
+    if confidence is None or following.confidence is None:
+        return both, None
+    return both, torch.cat([confidence, following.confidence])
 
 
 def keep_in_front(X: Float[Tensor, "*batch J 3"], min_depth: float) -> Float[Tensor, "*batch J 3"]:
@@ -88,7 +132,10 @@ def keep_in_front(X: Float[Tensor, "*batch J 3"], min_depth: float) -> Float[Ten
 
 
 def as_seen_by_discriminator(
-    x: Float[Tensor, "*batch J 2"], depth: float, size: str
+    x: Float[Tensor, "*batch J 2"],
+    depth: float,
+    size: str,
+    present: Float[Tensor, "*batch J"] | None = None,
 ) -> Float[Tensor, "*batch J 2"]:
     """What real and generated poses alike go through before a discriminator sees them.
 
@@ -100,14 +147,21 @@ def as_seen_by_discriminator(
         depth: ``c``.
         size: ``"unit"``: every pose is scaled to :func:`~selflift.geometry.normalise.pose_size` 1;
             ``"kept"``: only the constant ``c`` brings them to the order of 1.
+        present: 1 where a joint is shown, else 0; hidden joints come to lie at the origin. All are
+            shown if ``None``.
 
     Raises:
         ValueError: If ``size`` is unknown.
     """
+    if present is not None:
+        x = x * present[..., None]
     if size == "kept":
         return x * depth
     if size != "unit":
         raise ValueError(f"loss.discriminator_size: expected 'unit' or 'kept', got '{size}'")
     # Bounded before the root, whose gradient is infinite at 0.
-    mean_square = x.square().sum(-1).mean(-1).clamp_min(MIN_SIZE**2)
+    square = x.square().sum(-1)
+    mean_square = (
+        square.mean(-1) if present is None else square.sum(-1) / present.sum(-1).clamp_min(1)
+    ).clamp_min(MIN_SIZE**2)
     return x / mean_square.sqrt()[..., None, None]

@@ -1,8 +1,8 @@
 r"""The terms of the objective, one function each.
 
-``min_G  w_2D L_2D + w_3D L_3D + w_adv L_adv(G)`` against ``min_D L_adv(D)``. Distances are
-squared, summed over coordinates, averaged over poses, and averaged or summed over joints (which of
-the two the paper does is not known).
+``min_G  w_2D L_2D + w_3D L_3D + w_adv L_adv(G, D) + w_temporal L_T(G, T)`` against
+``min_D L_adv`` and ``min_T L_T``. Distances are squared, summed over coordinates, averaged over
+poses, and averaged or summed over joints (which of the two the paper does is not known).
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def consistency_3d(
 
 
 def consistency_2d(
-    x: Float[Tensor, "*batch J 2"], x_hat: Float[Tensor, "*batch J 2"], joints: str = "mean"
+    x: Float[Tensor, "*batch J 2"],
+    x_hat: Float[Tensor, "*batch J 2"],
+    joints: str = "mean",
+    confidence: Float[Tensor, "*batch J"] | None = None,
 ) -> Float[Tensor, ""]:
     """``L_2D = |x - x_hat|^2``: the input and what comes back to its view.
 
@@ -45,20 +48,40 @@ def consistency_2d(
         x: Input poses.
         x_hat: What the cycle makes of them.
         joints: ``"mean"`` or ``"sum"`` over joints; poses are always averaged.
+        confidence: Weight of each joint; a missing joint has 0 and counts for nothing, also not in
+            the mean. All 1 if ``None``.
 
     Raises:
         ValueError: If ``joints`` is unknown.
     """
-    return _squared_distance(x, x_hat, joints)
+    return _squared_distance(x, x_hat, joints, confidence)
 
 
-def _squared_distance(a: Tensor, b: Tensor, joints: str) -> Tensor:
+def _squared_distance(a: Tensor, b: Tensor, joints: str, weight: Tensor | None = None) -> Tensor:
     distance = (a - b).square().sum(-1)
+    if weight is not None:
+        distance = distance * weight
     if joints == "mean":
-        return distance.mean()
+        return distance.mean() if weight is None else distance.sum() / weight.sum().clamp_min(1e-9)
     if joints == "sum":
         return distance.sum(-1).mean()
     raise ValueError(f"loss.joints: expected 'mean' or 'sum', got '{joints}'")
+
+
+def correction_size(correction: Float[Tensor, "*batch J 2"]) -> Float[Tensor, ""]:
+    """``|C(x_s)|^2``: how much the domain adapter changes, averaged over joints and poses."""
+    return correction.square().sum(-1).mean()
+
+
+def regression(
+    lifted: Float[Tensor, "*batch J 3"], bodies: Float[Tensor, "*batch J 3"]
+) -> Float[Tensor, ""]:
+    """Mean distance between lifted joints and the bodies that they are joints of.
+
+    A distance, not its square: it is what MPJPE measures, and single bad joints don't rule it.
+    """
+    # Bounded before the root, whose gradient is infinite at 0.
+    return (lifted - bodies).square().sum(-1).clamp_min(1e-12).sqrt().mean()
 
 
 def bone_variation(X: Float[Tensor, "batch J 3"], skeleton: Skeleton) -> Float[Tensor, ""]:
@@ -145,7 +168,12 @@ def discriminator_accuracy(
 def r1_penalty(
     discriminator: Callable[[Tensor], Tensor], real: Float[Tensor, "*batch J 2"]
 ) -> Float[Tensor, ""]:
-    """``E |grad D(r)|^2 / 2`` on real poses (Mescheder et al., ICML 2018)."""
+    """``E |grad D(r)|^2 / 2`` on real poses (Mescheder et al., ICML 2018).
+
+    Args:
+        discriminator: Logits of poses.
+        real: Real poses.
+    """
     real = real.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
     return 0.5 * gradient.square().sum((-2, -1)).mean()

@@ -60,7 +60,7 @@ class ViewSampler:
         elevation_rad: Float[Tensor, "batch"] | None,
         generator: torch.Generator,
     ) -> Float[Tensor, "batch 3 3"]:
-        """One random view per sample.
+        """One random view per sample: :meth:`level` it, then :meth:`look` at it.
 
         Args:
             like: A tensor that gives the number of samples, the dtype and the device.
@@ -70,6 +70,36 @@ class ViewSampler:
         Returns:
             ``R``, world-free: from the sample's camera frame to the random view's.
         """
+        look, _ = self.look(like, elevation_rad, generator)
+        return look @ self.level(like, elevation_rad)
+
+    def level(
+        self, like: Float[Tensor, "batch *rest"], elevation_rad: Float[Tensor, "batch"] | None
+    ) -> Float[Tensor, "batch 3 3"]:
+        """The rotation that sets each body upright: y becomes what ``look`` turns it about.
+
+        Args:
+            like: As in :meth:`sample`.
+            elevation_rad: As in :meth:`sample`.
+        """
+        return pitch(-self._own_elevation(like.new_empty(len(like)), elevation_rad))
+
+    def look(
+        self,
+        like: Float[Tensor, "batch *rest"],
+        elevation_rad: Float[Tensor, "batch"] | None,
+        generator: torch.Generator,
+    ) -> tuple[Float[Tensor, "batch 3 3"], Float[Tensor, "batch"]]:
+        """A random camera before upright bodies.
+
+        Args:
+            like: As in :meth:`sample`.
+            elevation_rad: As in :meth:`sample`.
+            generator: As in :meth:`sample`.
+
+        Returns:
+            From the upright body's frame to the camera's, and the camera's elevation in radians.
+        """
         like = like.new_empty(len(like))
 
         def uniform() -> Tensor:
@@ -77,17 +107,24 @@ class ViewSampler:
 
         a = uniform() * math.radians(self.azimuth_range_deg)
         if self.kind == "paper":
-            return pitch(uniform() * math.radians(self.elevation_range_deg)) @ azimuth(a)
-        noise = torch.empty_like(like).normal_(generator=generator)
-        if self.kind == "known":
-            own = torch.full_like(a, math.radians(self.elevation_mean_deg))
-            new = own + math.radians(self.elevation_std_deg) * noise
+            new = uniform() * math.radians(self.elevation_range_deg)
         else:
-            if elevation_rad is None:
-                raise ValueError(
-                    "view.kind 'learned': expected a lifter with an elevation head, got none; "
-                    "set model.lifter.elevation=true"
-                )
-            own = elevation_rad
-            new = own.mean() + own.std(correction=0) * noise
-        return pitch(new) @ azimuth(a) @ pitch(-own)
+            own = self._own_elevation(like, elevation_rad)
+            noise = torch.empty_like(like).normal_(generator=generator)
+            if self.kind == "known":
+                new = own + math.radians(self.elevation_std_deg) * noise
+            else:
+                new = own.mean() + own.std(correction=0) * noise
+        return pitch(new) @ azimuth(a), new
+
+    def _own_elevation(self, like: Tensor, elevation_rad: Tensor | None) -> Tensor:
+        if self.kind == "paper":
+            return torch.zeros_like(like)
+        if self.kind == "known":
+            return torch.full_like(like, math.radians(self.elevation_mean_deg))
+        if elevation_rad is None:
+            raise ValueError(
+                "view.kind 'learned': expected a lifter with an elevation head, got none; "
+                "set model.lifter.elevation=true"
+            )
+        return elevation_rad

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from selflift.data import rays as module
-from selflift.data.rays import rays_of
+from selflift.data.rays import confidences_of, rays_of
 from selflift.geometry.camera import project
 
 
@@ -33,11 +33,27 @@ def test_without_cameras_pixels_serve_where_no_camera_is_needed(make_pose_set) -
         rays_of(poses, "rotate")
 
 
-def test_incomplete_and_empty_sets_are_refused(make_pose_set) -> None:
+def test_missing_joints_are_nan_and_the_root_may_not_be_missing(make_pose_set) -> None:
     poses = make_pose_set()
     confidence = np.ones(poses.poses_2d.shape[:2], np.float32)
     confidence[3, 5] = confidence[3, 6] = confidence[4, 5] = 0
-    with pytest.raises(ValueError, match=r"got 2 of \d+ with missing joints"):
+    rays = rays_of(replace(poses, confidence=confidence), "rotate")
+    assert torch.equal(torch.isnan(rays[..., 0]), torch.from_numpy(confidence == 0))
+    assert torch.equal(rays[5:], rays_of(poses, "rotate")[5:])
+    confidence[7, poses.skeleton.root] = 0
+    with pytest.raises(ValueError, match=r"expected the root \('Hip'\).* got 1 of \d+ without it"):
         rays_of(replace(poses, confidence=confidence), "rotate")
     with pytest.raises(ValueError, match="expected at least one pose, got an empty set"):
         rays_of(poses.select(np.zeros(len(poses), bool)), "rotate")
+
+
+def test_confidences_go_to_the_lifters_that_take_them(make_pose_set) -> None:
+    poses = make_pose_set()
+    assert confidences_of(poses, taken=False) is None
+    assert torch.equal(confidences_of(poses, taken=True), torch.ones(poses.poses_2d.shape[:2]))
+    confidence = np.full(poses.poses_2d.shape[:2], 0.5, np.float32)
+    confidence[3, 5] = confidence[3, 6] = confidence[4, 5] = 0
+    incomplete = replace(poses, confidence=confidence)
+    assert torch.equal(confidences_of(incomplete, taken=True), torch.from_numpy(confidence))
+    with pytest.raises(ValueError, match=r"got 2 of \d+ with missing joints .*confidences=true"):
+        confidences_of(incomplete, taken=False)

@@ -40,9 +40,9 @@ class Tilt(Lifter):
         super().__init__(width=8, num_blocks=1, elevation=elevation_rad is not None)
         self.slope, self.own = slope, elevation_rad
 
-    def _network(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _network(self, x: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor | None, None]:
         own = None if self.own is None else torch.full_like(x[..., 0, 0], self.own)
-        return self.slope * x[..., 0], own
+        return self.slope * x[..., 0], own, None
 
 
 def angle_of(x: Tensor) -> Tensor:

@@ -71,7 +71,8 @@ def test_the_papers_network_is_the_default() -> None:
 @pytest.mark.parametrize("norm", ["batch", "none"])
 def test_every_parameter_receives_gradient(norm: str) -> None:
     lifter = small_lifter(norm=norm, elevation=True).train()
-    d, elevation = lifter.offsets_and_elevation(poses(64))
+    lifted = lifter.lift_with_elevation(poses(64))
+    d, elevation = lifted.d, lifted.elevation_rad
     (d.square().sum() + elevation.square().sum()).backward()
     for name, parameter in lifter.named_parameters():
         assert parameter.grad is not None, name

@@ -34,6 +34,20 @@ def small(folder: Path, steps: int = 12) -> TrainConfig:
     return config
 
 
+def complete(config: TrainConfig, adapter: str) -> None:
+    """Everything at once: noisy target and source, the adapter, time, composites."""
+    for net in (config.model.temporal_discriminator, config.model.adapter,
+                config.model.domain_discriminator):  # fmt: skip
+        net.width, net.num_blocks = 32, 1
+    config.loss.w_temporal = config.loss.w_composite = 1.0
+    config.data.noise.kind = "detector"
+    config.model.lifter.confidences = config.model.lifter.refine = True
+    config.composite.jitter = 0.02
+    domain = config.domain
+    domain.share, domain.adapter, domain.steps = 0.5, adapter, 5
+    domain.data.synthetic = replace(config.data.synthetic, seed=1)
+
+
 def test_a_run_folder_holds_what_is_promised(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     config = small(folder)
@@ -77,8 +91,8 @@ def test_tensorboard_shows_every_term_norm_rate_and_picture(tmp_path: Path) -> N
     events = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0, "images": 0})
     events.Reload()
     assert {
-        "loss/2d", "loss/3d", "loss/adversarial", "loss/total", "loss/discriminator", "loss/r1",
-        "discriminator/accuracy", "gradient/lifter", "gradient/discriminator", "optim/lr",
+        "loss/2d", "loss/3d", "loss/adversarial", "loss/total", "discriminator/loss", "discriminator/r1",
+        "discriminator/accuracy", "gradient/lifter", "discriminator/gradient", "optim/lr",
         "optim/lr_discriminator", "speed/samples_per_s", "validation/criterion",
         "validation/bone_variation", "validation/consistency_3d", "validation/knee_score",
     } <= set(events.Tags()["scalars"])  # fmt: skip
@@ -86,12 +100,22 @@ def test_tensorboard_shows_every_term_norm_rate_and_picture(tmp_path: Path) -> N
     assert [event.step for event in events.Scalars("loss/total")] == [2, 4, 6, 8, 10, 12]
 
 
-@pytest.mark.parametrize(("stop_at", "dropout"), [(1, 0.0), (5, 0.0), (8, 0.0), (5, 0.2)])
+BASE = ("lifter", "discriminator")
+ALL = (*BASE, "temporal_discriminator", "adapter", "domain_discriminator")
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "dropout", "everything"),
+    [(1, 0.0, ""), (5, 0.0, ""), (8, 0.0, ""), (5, 0.2, ""), (5, 0.2, "joint"), (5, 0.0, "first"),
+     (0, 0.0, "first")],
+)  # fmt: skip
 def test_resuming_equals_not_stopping_bit_for_bit(
-    tmp_path: Path, stop_at: int, dropout: float
+    tmp_path: Path, stop_at: int, dropout: float, everything: str
 ) -> None:
     def config_in(name: str) -> TrainConfig:
         config = small(tmp_path / name)
+        if everything:
+            complete(config, everything)
         config.model.lifter.dropout = config.model.discriminator.dropout = dropout
         return config
 
@@ -105,13 +129,15 @@ def test_resuming_equals_not_stopping_bit_for_bit(
     result = resumed.train()
 
     a, b = whole.state.state_dict(), resumed.state.state_dict()
-    for part in ("lifter", "average", "discriminator"):
-        for name, tensor in a[part].items():
-            assert torch.equal(tensor, b[part][name]), f"{part}.{name}"
-    for part in ("lifter_optimiser", "discriminator_optimiser"):
-        for index, moments in a[part]["state"].items():
+    assert set(a["networks"]) == set(a["optimisers"]) == set(ALL if everything else BASE)
+    for part, weights in (*a["networks"].items(), ("average", a["average"])):
+        for name, tensor in weights.items():
+            other = b["average"] if part == "average" else b["networks"][part]
+            assert torch.equal(tensor, other[name]), f"{part}.{name}"
+    for part, optimiser in a["optimisers"].items():
+        for index, moments in optimiser["state"].items():
             for name, tensor in moments.items():
-                assert torch.equal(tensor, b[part]["state"][index][name])
+                assert torch.equal(tensor, b["optimisers"][part]["state"][index][name])
     assert result == expected
 
 

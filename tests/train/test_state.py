@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from selflift.train.state import TrainState
+from selflift.train.batches import Batch
 from selflift.train.step import train_step
 from selflift.views import ViewSampler
 
@@ -18,7 +19,7 @@ def trained(steps: int = 3, **loss: object) -> TrainState:
     config = tiny(**loss)
     state = TrainState.create(config, "h36m_17", CPU)
     for _ in range(steps):
-        train_step(state, poses(), config, ViewSampler("learned"))
+        train_step(state, Batch(poses()), config, ViewSampler("learned"))
     return state
 
 
@@ -57,15 +58,18 @@ def test_a_saved_state_is_taken_over_and_trains_on_identically() -> None:
     other = TrainState.create(config, "h36m_17", CPU)
     other.load_state_dict(copy.deepcopy(state.state_dict()))
     for one in (state, other):
-        train_step(one, poses(), config, ViewSampler("learned"))
+        train_step(one, Batch(poses()), config, ViewSampler("learned"))
     a, b = state.state_dict(), other.state_dict()
-    for part in ("lifter", "average", "discriminator"):
-        assert all(torch.equal(a[part][k], b[part][k]) for k in a[part])
+    for mine, other_s in (
+        (a["average"], b["average"]),
+        *((a["networks"][name], b["networks"][name]) for name in ("lifter", "discriminator")),
+    ):
+        assert all(torch.equal(mine[k], other_s[k]) for k in mine)
     assert a["step"] == b["step"] == 4
 
 
 def test_a_state_with_an_adversary_is_not_taken_over_by_a_run_without() -> None:
-    with pytest.raises(ValueError, match="the saved run has a discriminator"):
+    with pytest.raises(ValueError, match="expected the networks lifter, got lifter, discriminator"):
         TrainState.create(tiny(w_adv=0.0), "h36m_17", CPU).load_state_dict(trained().state_dict())
 
 

@@ -11,7 +11,8 @@ import torch
 from selflift.config import OptimConfig, TrainConfig
 from selflift.skeleton import H36M_17
 from selflift.train.state import TrainState
-from selflift.train.step import Batches, learning_rate_factor, seeded, train_step
+from selflift.train.batches import Batch, Batches, TrainingPoses, seeded
+from selflift.train.step import learning_rate_factor, train_step
 from selflift.views import ViewSampler
 
 CPU = torch.device("cpu")
@@ -33,25 +34,26 @@ def poses(n: int = 64) -> torch.Tensor:
 
 def test_every_pose_comes_once_an_epoch() -> None:
     x = torch.arange(12.0)[:, None, None].expand(12, 17, 2)
-    batches = Batches(x, 4, seed=0, skeleton=H36M_17, mirror=False)
+    batches = Batches(TrainingPoses(x), 4, seed=0, skeleton=H36M_17, mirror=False)
     for epoch in range(2):
-        seen = torch.cat([batches(3 * epoch + i)[:, 0, 0] for i in range(3)])
+        seen = torch.cat([batches(3 * epoch + i).x[:, 0, 0] for i in range(3)])
         assert sorted(seen.tolist()) == list(range(12))
 
 
 def test_a_batch_depends_on_seed_and_step_alone() -> None:
     x = poses()
-    one = Batches(x, 16, 5, H36M_17, mirror=True)
-    other = Batches(x, 16, 5, H36M_17, mirror=True)
-    expected = [one(step) for step in range(9)]
+    one = Batches(TrainingPoses(x), 16, 5, H36M_17, mirror=True)
+    other = Batches(TrainingPoses(x), 16, 5, H36M_17, mirror=True)
+    expected = [one(step).x for step in range(9)]
     for step in (8, 3, 0):
-        torch.testing.assert_close(other(step), expected[step], rtol=0, atol=0)
-    assert not torch.equal(Batches(x, 16, 6, H36M_17, mirror=True)(0), expected[0])
+        torch.testing.assert_close(other(step).x, expected[step], rtol=0, atol=0)
+    another = Batches(TrainingPoses(x), 16, 6, H36M_17, mirror=True)
+    assert not torch.equal(another(0).x, expected[0])
 
 
 def test_mirrored_poses_exchange_left_and_right_and_change_the_sign_of_x() -> None:
     x = poses(1).repeat(200, 1, 1)
-    batch = Batches(x, 200, 0, H36M_17, mirror=True)(0)
+    batch = Batches(TrainingPoses(x), 200, 0, H36M_17, mirror=True)(0).x
     mirrored = x[0, list(H36M_17.mirror)] * torch.tensor([-1.0, 1.0])
     is_mirrored = (batch == mirrored).all(-1).all(-1)
     is_original = (batch == x[0]).all(-1).all(-1)
@@ -86,17 +88,17 @@ def test_both_players_move_and_only_when_due(game: str) -> None:
     config = tiny(game=game, r1=0.1, gradient_penalty=0.1)
     config.optim.discriminator_every = 2
     state = TrainState.create(config, "h36m_17", CPU)
-    assert state.discriminator is not None
+    D = state.networks["discriminator"]
     moved = []
     for _ in range(4):
         lifter = copy.deepcopy(dict(state.lifter.named_parameters()))
-        discriminator = copy.deepcopy(dict(state.discriminator.named_parameters()))
-        out = train_step(state, poses(), config, ViewSampler("learned"))
+        discriminator = copy.deepcopy(dict(D.named_parameters()))
+        out = train_step(state, Batch(poses()), config, ViewSampler("learned"))
         assert all(torch.isfinite(v) for v in out.scalars.values())
         assert any(not torch.equal(v, lifter[k]) for k, v in state.lifter.named_parameters())
         moved.append(
             any(not torch.equal(v, discriminator[k])
-                for k, v in state.discriminator.named_parameters())
+                for k, v in D.named_parameters())
         )  # fmt: skip
     assert moved == [True, False, True, False]
 
@@ -104,9 +106,9 @@ def test_both_players_move_and_only_when_due(game: str) -> None:
 def test_without_adversary_there_is_no_discriminator() -> None:
     config = tiny(w_adv=0.0)
     state = TrainState.create(config, "h36m_17", CPU)
-    assert state.discriminator is None
-    scalars = train_step(state, poses(), config, ViewSampler("learned")).scalars
-    assert "loss/adversarial" not in scalars and "loss/discriminator" not in scalars
+    assert set(state.networks) == set(state.optimisers) == {"lifter"}
+    scalars = train_step(state, Batch(poses()), config, ViewSampler("learned")).scalars
+    assert "loss/adversarial" not in scalars and "discriminator/loss" not in scalars
 
 
 def test_the_lifters_gradient_is_the_same_whether_or_not_the_discriminator_moves() -> None:
@@ -116,7 +118,7 @@ def test_the_lifters_gradient_is_the_same_whether_or_not_the_discriminator_moves
         config.optim.discriminator_every = every
         state = TrainState.create(config, "h36m_17", CPU)
         state.step = 1
-        train_step(state, poses(), config, ViewSampler("learned"))
+        train_step(state, Batch(poses()), config, ViewSampler("learned"))
         gradients.append([p.grad for p in state.lifter.parameters()])
     for a, b in zip(*gradients, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
@@ -128,6 +130,6 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
         config = tiny()
         state = TrainState.create(config, "h36m_17", CPU)
         for _ in range(3):
-            train_step(state, poses(), config, ViewSampler("learned"))
+            train_step(state, Batch(poses()), config, ViewSampler("learned"))
         weights.append(state.lifter.state_dict())
     assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])

@@ -62,6 +62,33 @@ class RigConfig:
 
 
 @dataclass
+class NoiseConfig:
+    """What a 2D detector makes of the source's keypoints; see :mod:`selflift.data.noise`.
+
+    Attributes:
+        kind: ``"none"``, or ``"detector"``, which all other entries belong to.
+        seed: The same seed gives the same noise.
+        jitter: Multiplier of the table of each body part's standard deviation.
+        outlier_share: Share of joints that are off by ``outlier_factor`` times as much.
+        outlier_factor: See above.
+        swap_share: Share of poses whose legs are taken for each other; arms likewise.
+        drop: Multiplier of the table of how often each body part is missing.
+        hip_shift: Both hips lie further out by so many hip-to-hip distances.
+        head_shift: Head and nose lie further up by so many distances of the head from the thorax.
+    """
+
+    kind: str = "none"
+    seed: int = 0
+    jitter: float = 1.0
+    outlier_share: float = 0.03
+    outlier_factor: float = 5.0
+    swap_share: float = 0.02
+    drop: float = 1.0
+    hip_shift: float = 0.0
+    head_shift: float = 0.0
+
+
+@dataclass
 class SubjectsConfig:
     """Which subjects of one pose set make a split; see :class:`DataConfig`."""
 
@@ -77,12 +104,13 @@ class DataConfig:
     Attributes:
         source: ``"synthetic"``, ``"cmu"`` or ``"files"`` (pose sets).
         root: Folder of the data (``cmu``, ``files``).
-        name: File name stem (``files``).
+        name: File name stem (``cmu``, where ``"poses"`` stands for ``"cmu17"``; ``files``).
         subjects: The subjects of each split in the one file ``{name}.h5``; a split that names none
             is the file ``{name}_{split}.h5`` (``files``).
         mirror: Whether half of every training batch, at random, has left and right exchanged.
         synthetic: The procedural human.
         rig: The virtual cameras (``synthetic``, ``cmu``).
+        noise: What is done to the 2D poses of any source.
     """
 
     source: str = "synthetic"
@@ -92,6 +120,7 @@ class DataConfig:
     mirror: bool = True
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
     rig: RigConfig = field(default_factory=RigConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
 
 
 @dataclass
@@ -115,6 +144,8 @@ class LifterConfig:
     fix_root: bool = True
     max_elevation_deg: float = 45.0
     mirror_average: bool = True
+    confidences: bool = False
+    refine: bool = False
 
 
 @dataclass
@@ -127,11 +158,32 @@ class DiscriminatorConfig:
 
 
 @dataclass
+class AdapterConfig:
+    """Architecture of the domain adapter; see :class:`selflift.models.DomainAdapter`."""
+
+    width: int = 256
+    num_blocks: int = 4
+    norm: str = "batch"
+    dropout: float = 0.0
+
+
+@dataclass
 class ModelConfig:
-    """The networks of a run."""
+    """The networks of a run.
+
+    Attributes:
+        lifter: ``G``.
+        discriminator: ``D``.
+        temporal_discriminator: ``T``; built where ``loss.w_temporal`` is above 0.
+        adapter: ``C``; built where ``domain.adapter`` asks for it.
+        domain_discriminator: ``D_D``, the adapter's.
+    """
 
     lifter: LifterConfig = field(default_factory=LifterConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    temporal_discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)
+    domain_discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
 
 
 @dataclass
@@ -163,6 +215,63 @@ class SignConfig:
 
 
 @dataclass
+class TemporalConfig:
+    """Which two frames of a clip are a pair for the temporal discriminator.
+
+    Attributes:
+        min_frames: Frames of the source recording between the two, at least.
+        max_frames: The same, at most. The nearest frame within the two bounds is taken; a pose
+            that has none is in no pair.
+    """
+
+    min_frames: int = 1
+    max_frames: int = 4
+
+
+@dataclass
+class CompositeConfig:
+    """New bodies made of lifted ones; see :mod:`selflift.composites`.
+
+    Attributes:
+        legs: Share of bodies that get another body's legs.
+        arms: Share of left arms, and of right ones, that come from another body.
+        bone_std: Spread of the logarithm of bone lengths.
+        jitter: Noise added to their projections before they are lifted, N(0, jitter), as a share
+            of a pose's size.
+        warmup: Steps over which the term's weight rises linearly from zero. Before depth has
+            formed, bodies are flat, and a lifter that learns from them stays flat.
+    """
+
+    legs: float = 0.5
+    arms: float = 0.5
+    bone_std: float = 0.08
+    jitter: float = 0.0
+    warmup: int = 1000
+
+
+@dataclass
+class DomainConfig:
+    """2D poses of another domain that join the training; see :mod:`selflift.train.adapt`.
+
+    Attributes:
+        share: How many source poses join a batch, as a share of ``trainer.batch_size``; 0: none.
+        data: Where they come from; the training split of it.
+        adapter: ``"none"`` (they join as they are), ``"first"`` (the adapter is trained before the
+            lifter, then kept) or ``"joint"`` (it is trained along with it).
+        steps: Adapter updates before the lifter's first (``first``).
+        w_correction: Weight of ``|C(x_s)|^2``.
+        lr: Learning rate of the adapter and its discriminator.
+    """
+
+    share: float = 0.0
+    data: DataConfig = field(default_factory=DataConfig)
+    adapter: str = "joint"
+    steps: int = 2000
+    w_correction: float = 1.0
+    lr: float = 2e-4
+
+
+@dataclass
 class LossConfig:
     """Weights and kinds of the terms; see :mod:`selflift.losses`.
 
@@ -173,6 +282,11 @@ class LossConfig:
         w_bone: Weight of the variation of bone lengths over a batch (not in the paper); 0 leaves
             it out.
         w_adv: Weight of the adversarial term; 0 trains without a discriminator.
+        w_temporal: Weight of ``L_T``; 0 trains without a temporal discriminator.
+        w_composite: Weight of the second lift of composite bodies (not in the paper); 0 leaves it
+            out.
+        w_truth: Weight of the distance to the *true* 3D poses: supervised training, a reference
+            for what the data allow. 0 everywhere else.
         game: ``"cross_entropy"``, ``"least_squares"`` or ``"wasserstein"``.
         r1: Weight of the R1 gradient penalty on real poses.
         gradient_penalty: Weight of the Wasserstein gradient penalty.
@@ -184,6 +298,9 @@ class LossConfig:
     joints: str = "mean"
     w_bone: float = 0.0
     w_adv: float = 1.0
+    w_temporal: float = 0.0
+    w_composite: float = 1.0
+    w_truth: float = 0.0
     game: str = "least_squares"
     r1: float = 0.2
     gradient_penalty: float = 0.0
@@ -257,6 +374,9 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
     sign: SignConfig = field(default_factory=SignConfig)
+    temporal: TemporalConfig = field(default_factory=TemporalConfig)
+    composite: CompositeConfig = field(default_factory=CompositeConfig)
+    domain: DomainConfig = field(default_factory=DomainConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)

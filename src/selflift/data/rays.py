@@ -18,21 +18,26 @@ def rays_of(poses: PoseSet, centre_method: str) -> Float[Tensor, "N J 2"]:
     Lens distortion is undone in double precision, in chunks that bound the memory.
 
     Args:
-        poses: Complete poses. Without cameras their pixels are returned as they are: any later
-            scale is fitted to the set, so only the perspective of off-centre persons is lost.
+        poses: Poses that have their root. Without cameras their pixels are returned as they are:
+            any later scale is fitted to the set, so only the perspective of off-centre persons is
+            lost.
         centre_method: How the poses will be centred; ``"rotate"`` needs cameras.
 
+    Returns:
+        NaN where a joint is missing (confidence 0).
+
     Raises:
-        ValueError: If the set is empty, has missing joints, or has no cameras where it needs them.
+        ValueError: If the set is empty, lacks a root, or has no cameras where it needs them.
     """
     if len(poses) == 0:
         raise ValueError("poses: expected at least one pose, got an empty set; check the split")
-    if poses.confidence is not None and bool((poses.confidence <= 0).any()):
-        missing = int((poses.confidence <= 0).any(1).sum())
+    missing = None if poses.confidence is None else torch.from_numpy(poses.confidence <= 0)
+    if missing is not None and bool(missing[:, poses.skeleton.root].any()):
         raise ValueError(
-            f"poses: expected complete poses, got {missing} of {len(poses)} with missing joints "
-            "(confidence 0); leave them out: python -m selflift.prepare complete=true, or "
-            "PoseSet.select"
+            f"poses: expected the root ('{poses.skeleton.joints[poses.skeleton.root]}'), which "
+            "poses are centred on, in every pose, got "
+            f"{int(missing[:, poses.skeleton.root].sum())} of {len(poses)} without it; leave them "
+            "out: PoseSet.select(poses.confidence[:, root] > 0)"
         )
     pixels = torch.from_numpy(poses.poses_2d)
     if poses.cameras is None:
@@ -41,11 +46,44 @@ def rays_of(poses: PoseSet, centre_method: str) -> Float[Tensor, "N J 2"]:
                 "poses: expected cameras (intrinsics) for normalise.centre=rotate, got none; "
                 "set normalise.centre=translate or add cameras to the set"
             )
-        return pixels.to(torch.float32, copy=True)
+        return _without(pixels.to(torch.float32, copy=True), missing)
     index = poses.camera.index
     parts = []
     for start in range(0, len(poses), CHUNK):
         rows = slice(start, start + CHUNK)
         intrinsics = poses.cameras.intrinsics(index[rows]).map(torch.Tensor.double)
         parts.append(pixels_to_rays(pixels[rows].double(), intrinsics).float())
-    return torch.cat(parts)
+    return _without(torch.cat(parts), missing)
+
+
+def _without(rays: Tensor, missing: Tensor | None) -> Tensor:
+    return rays if missing is None else rays.masked_fill_(missing[..., None], torch.nan)
+
+
+def confidences_of(poses: PoseSet, taken: bool) -> Float[Tensor, "N J"] | None:
+    """The joints' confidence, if the set has any and the lifter takes it.
+
+    Args:
+        poses: The poses.
+        taken: Whether the lifter takes confidences.
+
+    Returns:
+        In [0, 1]; 0 where a joint is missing. ``None`` for a lifter that doesn't take them.
+
+    Raises:
+        ValueError: If joints are missing and the lifter takes no confidences.
+    """
+    if poses.confidence is None:
+        return torch.ones(poses.poses_2d.shape[:2]) if taken else None
+    confidence = torch.from_numpy(poses.confidence).float().clamp(0, 1)
+    if taken:
+        return confidence
+    missing = int((confidence <= 0).any(1).sum())
+    if missing:
+        raise ValueError(
+            f"poses: expected complete poses, because the lifter takes no confidences, got "
+            f"{missing} of {len(poses)} with missing joints (confidence 0); train it with "
+            "model.lifter.confidences=true, or leave them out: python -m selflift.prepare "
+            "complete=true, or PoseSet.select"
+        )
+    return None

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selflift.data.poses import PoseSet
-from selflift.data.rays import rays_of
+from selflift.data.rays import confidences_of, rays_of
 from selflift.geometry.camera import backproject
 from selflift.geometry.normalise import Normalised, Normaliser
 from selflift.models import Lifter
@@ -59,7 +59,8 @@ def lift_set(
     Args:
         lifter: The lifter; it is moved to the device and put in evaluation mode.
         normaliser: The one that was fitted to the lifter's training set.
-        poses: Complete poses, with cameras if the normaliser turns the camera.
+        poses: Poses, with cameras if the normaliser turns the camera; complete ones unless the
+            lifter takes confidences.
         batch_size: Poses lifted at once.
         device: Where the lifter runs.
 
@@ -78,6 +79,7 @@ def lift_set(
     if batch_size < 1:
         raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
     skeleton, lifter = poses.skeleton, lifter.to(device).eval()
+    confidence = confidences_of(poses, lifter.confidences)
     rays = rays_of(poses, normaliser.centre)
     # Filled batch by batch: lists of parts would hold everything twice when joined.
     lifted, flat = (np.empty((*rays.shape[:2], 3), np.float32) for _ in range(2))
@@ -85,7 +87,8 @@ def lift_set(
     for start in range(0, len(rays), batch_size):
         rows = slice(start, start + batch_size)
         seen = normaliser.apply(rays[rows], skeleton)
-        out = lifter.lift_with_elevation(seen.x.to(device))
+        given = None if confidence is None else confidence[rows].to(device)
+        out = lifter.lift_with_elevation(seen.x.to(device), given)
         lifted[rows] = _to_camera(seen, out.X.cpu(), skeleton.root).numpy()
         depth = torch.full_like(seen.x[..., 0], lifter.depth)
         flat[rows] = _to_camera(seen, backproject(seen.x, depth), skeleton.root).numpy()

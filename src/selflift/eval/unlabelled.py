@@ -49,7 +49,7 @@ from torch import Tensor
 
 from selflift.cycle import run_cycle
 from selflift.data.poses import PoseSet
-from selflift.data.rays import rays_of
+from selflift.data.rays import confidences_of, rays_of
 from selflift.eval import plausibility
 from selflift.eval.selection import streams
 from selflift.eval.structure import bone_asymmetry
@@ -105,7 +105,8 @@ def assess(
     Args:
         lifter: The lifter; it is moved to the device and put in evaluation mode.
         normaliser: The one that was fitted to the lifter's training set.
-        poses: Complete poses, with cameras if the normaliser turns the camera. Their 3D truth, if
+        poses: Poses, with cameras if the normaliser turns the camera; complete ones unless the
+            lifter takes confidences. Their 3D truth, if
             there is any, is not looked at.
         batch_size: Poses lifted at once.
         views: Random views per pose.
@@ -127,6 +128,7 @@ def assess(
     if sampler is None:
         sampler = ViewSampler("paper" if lifter.elevation_head is None else "learned")
     skeleton = poses.skeleton
+    confidence = confidences_of(poses, lifter.confidences)
     x = normaliser.apply(rays_of(poses, normaliser.centre), skeleton).x
     # In random order, because the sampler may take the mean elevation of a batch for that of all.
     random = torch.Generator().manual_seed(seed)
@@ -139,17 +141,20 @@ def assess(
     found = {key: x.new_empty(len(x)) for key in keys}
     for rows in order.tensor_split(math.ceil(len(x) / batch_size)):
         part = x[rows].to(device)
+        given = None if confidence is None else confidence[rows].to(device)
+        there = torch.ones_like(part[..., 0]) if given is None else (given > 0).to(part)
         in_3d, in_2d = torch.zeros(2, len(part), device=device, dtype=x.dtype)
         for _ in range(views):
-            out = run_cycle(lifter, part, sampler, generator)
+            out = run_cycle(lifter, part, sampler, generator, given)
             in_3d += (out.Y - out.Y_hat).norm(dim=-1).mean(-1) / views
-            in_2d += lifter.depth * (out.x - out.x_hat).norm(dim=-1).mean(-1) / views
+            gap = lifter.depth * (out.x - out.x_hat).norm(dim=-1)
+            in_2d += (gap * there).sum(-1) / there.sum(-1) / views
         height = skeleton_height(out.X, skeleton)
         _check_lifted(out.X, height)
         percent = 100 / height
         found["consistency_3d_pct"][rows] = (percent * in_3d).cpu()
         found["consistency_2d_pct"][rows] = (percent * in_2d).cpu()
-        found["mirror_pct"][rows] = (percent * _mirror_gap(lifter, part)).cpu()
+        found["mirror_pct"][rows] = (percent * _mirror_gap(lifter, part, given)).cpu()
         if out.elevation_rad is not None:
             found["elevation_deg"][rows] = torch.rad2deg(out.elevation_rad).cpu()
         X[rows] = out.X.cpu()
@@ -203,14 +208,17 @@ def _check_lifted(X: Float[Tensor, "N J 3"], height: Float[Tensor, "N"]) -> None
         )
 
 
-def _mirror_gap(lifter: Lifter, x: Float[Tensor, "N J 2"]) -> Float[Tensor, "N"]:
+def _mirror_gap(
+    lifter: Lifter, x: Float[Tensor, "N J 2"], confidence: Float[Tensor, "N J"] | None
+) -> Float[Tensor, "N"]:
     """Mean distance between the lift of the mirror image, mirrored back, and the lift."""
     order, root = list(lifter.skeleton.mirror), lifter.skeleton.root
     averaging = lifter.mirror_average
     lifter.mirror_average = False
     try:
-        X = lifter.lift(x)
-        mirrored = lifter.lift(x[:, order] * x.new_tensor([-1.0, 1.0]))
+        X = lifter.lift(x, confidence)
+        seen = None if confidence is None else confidence[:, order]
+        mirrored = lifter.lift(x[:, order] * x.new_tensor([-1.0, 1.0]), seen)
     finally:
         lifter.mirror_average = averaging
     back = mirrored[:, order] * x.new_tensor([-1.0, 1.0, 1.0])

@@ -11,6 +11,9 @@ mean head-to-root distance in the image is ``1 / c``. Two steps lead there:
    (``"sample"``).
 
 :class:`Normalised` carries what is needed to go back to the camera's axes.
+
+A missing joint is NaN before, and lies at the root (the origin) after, with ``present`` false; the
+root itself must be there.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from selflift.geometry.camera import backproject, project
@@ -67,9 +70,26 @@ def centre(rays: Float[Tensor, "*batch J 2"], root: int, method: str) -> Centred
     return Centred(project(backproject(rays, torch.ones_like(rays[..., 0])) @ R.mT), R)
 
 
-def pose_size(x: Float[Tensor, "*batch J D"]) -> Float[Tensor, "*batch"]:
-    """Root mean square distance of the joints from the root (which lies at the origin)."""
-    return x.square().sum(-1).mean(-1).sqrt()
+def pose_size(
+    x: Float[Tensor, "*batch J D"],
+    present: Bool[Tensor, "*batch J"] | None = None,
+    shares: Float[Tensor, "J"] | None = None,
+) -> Float[Tensor, "*batch"]:
+    """Root mean square distance of the joints from the root (which lies at the origin).
+
+    Args:
+        x: Root-centred poses.
+        present: Which joints are there; all if ``None``.
+        shares: What each joint contributes to the mean square on average, of mean 1. Without an
+            ankle a pose then doesn't count as smaller. All 1 if ``None``.
+    """
+    square = x.square().sum(-1)
+    if present is None:
+        return square.mean(-1).sqrt()
+    weight = present.to(x.dtype)
+    expected = weight if shares is None else weight * shares.to(x)
+    # The root's share is 0, so a pose of which nothing else is there has no size at all.
+    return ((square * weight).sum(-1) / expected.sum(-1).clamp_min(1e-12)).sqrt()
 
 
 @dataclass(frozen=True)
@@ -80,11 +100,13 @@ class Normalised:
         x: Root-centred, scaled poses, ``(..., J, 2)``.
         R: Rotation from the real to the virtual camera, ``(..., 3, 3)``.
         factor: What the centred poses were multiplied by, ``(...)``.
+        present: Which joints are there, ``(..., J)``; the others lie at the origin.
     """
 
     x: Tensor
     R: Tensor
     factor: Tensor
+    present: Tensor
 
     def to_camera(self, X: Float[Tensor, "*batch J 3"]) -> Float[Tensor, "*batch J 3"]:
         """Lifted poses, turned from the virtual camera back to the real one's axes."""
@@ -104,12 +126,15 @@ class Normaliser:
             distance itself is no size of a single pose: it vanishes when a person bends over.)
         factor: The training set's factor.
         size: Mean :func:`pose_size` of the normalised training poses.
+        shares: What each joint contributes to the mean square size on average, of mean 1; it gives
+            incomplete poses their size. Empty (checkpoints of version 0.1) counts all alike.
     """
 
     centre: str
     scale: str
     factor: float
     size: float
+    shares: tuple[float, ...] = ()
 
     @classmethod
     def fit(
@@ -134,7 +159,14 @@ class Normaliser:
         """
         if scale not in SCALES:
             raise ValueError(f"normalise.scale: expected 'set' or 'sample', got '{scale}'")
-        x = centre(rays, skeleton.root, centre_method).x
+        complete = torch.isfinite(rays).all(-1).all(-1)
+        if not bool(complete.any()):
+            raise ValueError(
+                "normalise: expected at least one complete pose to measure the scale on, got "
+                f"{len(rays)} poses that all lack joints; leave out joints that no pose has "
+                "(convert the set to a smaller skeleton)"
+            )
+        x = centre(rays[complete], skeleton.root, centre_method).x
         distance = (x[..., skeleton.head, :] - x[..., skeleton.root, :]).norm(dim=-1).mean()
         if not bool(distance > MIN_EXTENT):
             raise ValueError(
@@ -142,27 +174,36 @@ class Normaliser:
                 "check the joint order"
             )
         factor = float(1 / (depth * distance))
-        return cls(centre_method, scale, factor, factor * float(pose_size(x).mean()))
+        square = x.square().sum(-1).double().mean(0)
+        shares = tuple((square / square.mean()).tolist())
+        return cls(centre_method, scale, factor, factor * float(pose_size(x).mean()), shares)
 
     def apply(self, rays: Float[Tensor, "*batch J 2"], skeleton: Skeleton) -> Normalised:
         """Centre and scale poses.
 
         Args:
-            rays: Poses in the normalised plane.
+            rays: Poses in the normalised plane; NaN where a joint is missing.
             skeleton: The layout.
 
         Raises:
-            ValueError: If a pose has all joints in one point.
+            ValueError: If a pose lacks its root, or has all joints in one point.
         """
+        present = torch.isfinite(rays).all(-1)
+        if not bool(present[..., skeleton.root].all()):
+            raise ValueError(
+                f"normalise: expected the root ('{skeleton.joints[skeleton.root]}') in every pose, "
+                f"got {int((~present[..., skeleton.root]).sum())} without it; leave these out"
+            )
         centred = centre(rays, skeleton.root, self.centre)
-        size = pose_size(centred.x)
+        x = torch.where(present[..., None], centred.x, torch.zeros_like(centred.x))
+        size = pose_size(x, present, torch.tensor(self.shares) if self.shares else None)
         if not bool((size > MIN_EXTENT).all()):
             raise ValueError(
                 "normalise: expected poses with an extent, got at least one with all joints in "
                 "one point; drop such poses"
             )
         factor = self.size / size if self.scale == "sample" else torch.full_like(size, self.factor)
-        return Normalised(centred.x * factor[..., None, None], centred.R, factor)
+        return Normalised(x * factor[..., None, None], centred.R, factor, present)
 
 
 def bone_lengths(

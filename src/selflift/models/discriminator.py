@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -21,6 +22,7 @@ class PoseDiscriminator(nn.Module):
         num_blocks: Residual blocks.
         norm: ``"none"`` (the paper's) or ``"batch"``.
         dropout: Probability of dropping a feature.
+        confidences: Whether the input says which joints are there (incomplete poses).
     """
 
     def __init__(
@@ -30,21 +32,41 @@ class PoseDiscriminator(nn.Module):
         num_blocks: int = 3,
         norm: str = "none",
         dropout: float = 0.0,
+        confidences: bool = False,
     ) -> None:
         super().__init__()
         self.num_joints = get_skeleton(skeleton).num_joints
-        self.trunk = ResidualTrunk(2 * self.num_joints, width, num_blocks, norm, dropout)
+        self.channels = 3 if confidences else 2
+        self.trunk = ResidualTrunk(
+            self.channels * self.num_joints, width, num_blocks, norm, dropout
+        )
         self.head = nn.Linear(width, 1)
 
-    def forward(self, x: Float[Tensor, "*batch J 2"]) -> Float[Tensor, "*batch"]:
-        """One logit per pose: high for real."""
-        logits = self.head(self.trunk(x.reshape(-1, 2 * self.num_joints)))
+    def forward(
+        self, x: Float[Tensor, "*batch J 2"], present: Float[Tensor, "*batch J"] | None = None
+    ) -> Float[Tensor, "*batch"]:
+        """One logit per pose: high for real.
+
+        Args:
+            x: Poses; missing joints at the origin.
+            present: 1 where a joint is there, else 0; all are if ``None``. Looked at with
+                ``confidences`` alone.
+        """
+        seen = x
+        if self.channels == 3:
+            present = torch.ones_like(x[..., 0]) if present is None else present
+            seen = torch.cat([x, present[..., None]], dim=-1)
+        logits = self.head(self.trunk(seen.reshape(-1, self.channels * self.num_joints)))
         return logits.to(x.dtype).reshape(x.shape[:-2])
 
 
 class TemporalDiscriminator(PoseDiscriminator):
     """``T``: tells real from generated motion by the difference of two adjacent 2D poses."""
 
-    def forward(self, difference: Float[Tensor, "*batch J 2"]) -> Float[Tensor, "*batch"]:
+    def forward(
+        self,
+        x: Float[Tensor, "*batch J 2"],
+        present: Float[Tensor, "*batch J"] | None = None,
+    ) -> Float[Tensor, "*batch"]:
         """One logit per difference ``r_t - r_{t+1}`` or ``y_t - y_{t+1}``: high for real."""
-        return super().forward(difference)
+        return super().forward(x, present)

@@ -29,11 +29,14 @@ class Lifted:
         d: Depth offsets from ``c``, ``(..., J)``.
         elevation_rad: How far the camera looks down on each pose, ``(...)``; ``None`` without an
             elevation head.
+        x: The 2D positions that were lifted, ``(..., J, 2)``: the input, with missing joints
+            filled in (``confidences``) and seen ones corrected (``refine``).
     """
 
     X: Tensor
     d: Tensor
     elevation_rad: Tensor | None
+    x: Tensor
 
 
 class Lifter(nn.Module):
@@ -41,7 +44,9 @@ class Lifter(nn.Module):
 
     Differs from the paper: ``elevation=True`` adds a linear head for the camera's elevation
     (ElePose, Wandt et al., CVPR 2022), because where cameras look down the vertical is not the
-    camera's y axis.
+    camera's y axis. ``confidences=True`` and ``refine=True`` add a head for 2D positions, because
+    detectors miss joints and misplace them: the paper's lifter takes complete poses and believes
+    them.
 
     Args:
         skeleton: Name of the keypoint layout.
@@ -57,6 +62,9 @@ class Lifter(nn.Module):
             (left and right exchanged) and averages the two; the field's usual test-time averaging.
         max_elevation_deg: Predicted elevations stay within this (a scaled tanh): a camera that
             looks straight down explains any pose, and a game that gets there doesn't come back.
+        confidences: Whether the input has a third channel, each joint's confidence; joints of
+            confidence 0 are missing, and the lifter says where they are.
+        refine: Whether the lifter also corrects the 2D positions of the joints that are there.
     """
 
     def __init__(
@@ -72,6 +80,8 @@ class Lifter(nn.Module):
         elevation: bool = False,
         mirror_average: bool = False,
         max_elevation_deg: float = 45.0,
+        confidences: bool = False,
+        refine: bool = False,
     ) -> None:
         super().__init__()
         self.skeleton = get_skeleton(skeleton)
@@ -81,48 +91,83 @@ class Lifter(nn.Module):
         self.mirror_average = mirror_average
         self.max_elevation_rad = math.radians(max_elevation_deg)
         joints = self.skeleton.num_joints
-        self.trunk = ResidualTrunk(2 * joints, width, num_blocks, norm, dropout)
+        self.confidences = confidences
+        self.refine = refine
+        channels = 3 if confidences else 2
+        self.trunk = ResidualTrunk(channels * joints, width, num_blocks, norm, dropout)
         self.depth_head = nn.Linear(width, joints)
         self.elevation_head = nn.Linear(width, 1) if elevation else None
+        self.position_head = nn.Linear(width, 2 * joints) if confidences or refine else None
+        if self.position_head is not None:
+            # An untrained lifter believes what it is given.
+            nn.init.zeros_(self.position_head.weight)
+            nn.init.zeros_(self.position_head.bias)
 
-    def forward(self, x: Float[Tensor, "*batch J 2"]) -> Float[Tensor, "*batch J"]:
-        """Depth offsets ``d`` of each joint, ``(..., J)``."""
-        return self.offsets_and_elevation(x)[0]
+    def forward(
+        self, x: Float[Tensor, "*batch J 2"], confidence: Float[Tensor, "*batch J"] | None = None
+    ) -> Float[Tensor, "*batch J"]:
+        """Depth offsets ``d`` of each joint, ``(..., J)``; arguments as in :meth:`lift`."""
+        return self.lift_with_elevation(x, confidence).d
 
-    def lift(self, x: Float[Tensor, "*batch J 2"]) -> Float[Tensor, "*batch J 3"]:
-        """3D poses in the camera frame, ``(..., J, 3)``."""
-        return self.lift_with_elevation(x).X
+    def lift(
+        self, x: Float[Tensor, "*batch J 2"], confidence: Float[Tensor, "*batch J"] | None = None
+    ) -> Float[Tensor, "*batch J 3"]:
+        """3D poses in the camera frame, ``(..., J, 3)``.
 
-    def lift_with_elevation(self, x: Float[Tensor, "*batch J 2"]) -> Lifted:
-        """3D poses, depth offsets and the camera's elevation."""
-        d, elevation_rad = self.offsets_and_elevation(x)
+        Args:
+            x: Normalised poses; whatever stands at a missing joint is not looked at.
+            confidence: 0 marks a missing joint; all joints are there if ``None``. A lifter without
+                ``confidences`` ignores it.
+        """
+        return self.lift_with_elevation(x, confidence).X
+
+    def lift_with_elevation(
+        self, x: Float[Tensor, "*batch J 2"], confidence: Float[Tensor, "*batch J"] | None = None
+    ) -> Lifted:
+        """3D poses and all else that the lifter says; arguments as in :meth:`lift`."""
+        if confidence is None:
+            confidence = torch.ones_like(x[..., 0])
+        d, elevation_rad, shift = self._network(x, confidence)
+        if not self.training and self.mirror_average:
+            # Seen in a mirror (x negated, left and right exchanged) a body keeps its depths.
+            order, flip = list(self.skeleton.mirror), x.new_tensor([-1.0, 1.0])
+            seen = self._network(x[..., order, :] * flip, confidence[..., order])
+            d = (d + seen[0][..., order]) / 2
+            if elevation_rad is not None and seen[1] is not None:
+                elevation_rad = (elevation_rad + seen[1]) / 2
+            if shift is not None and seen[2] is not None:
+                shift = (shift + seen[2][..., order, :] * flip) / 2
+        if shift is not None:
+            present = (confidence > 0)[..., None]
+            x = torch.where(present, x + shift if self.refine else x, shift)
         z = (self.depth + d).clamp_min(self.min_depth)
-        return Lifted(backproject(x, z), d, elevation_rad)
+        return Lifted(backproject(x, z), d, elevation_rad, x)
 
-    def offsets_and_elevation(self, x: Float[Tensor, "*batch J 2"]) -> tuple[Tensor, Tensor | None]:
-        """Depth offsets ``(..., J)``, and the elevation ``(...)`` or ``None``."""
-        d, elevation_rad = self._network(x)
-        if self.training or not self.mirror_average:
-            return d, elevation_rad
-        # Seen in a mirror (x negated, left and right exchanged) a body keeps its depths.
-        order = list(self.skeleton.mirror)
-        d_mirror, elevation_mirror = self._network(x[..., order, :] * x.new_tensor([-1.0, 1.0]))
-        d = (d + d_mirror[..., order]) / 2
-        if elevation_rad is not None and elevation_mirror is not None:
-            elevation_rad = (elevation_rad + elevation_mirror) / 2
-        return d, elevation_rad
-
-    def _network(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        features = self.trunk(x.reshape(-1, 2 * self.skeleton.num_joints))
+    def _network(
+        self, x: Tensor, confidence: Tensor
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Depth offsets, elevation, and the shift of 2D positions (missing joints: positions)."""
+        joints = self.skeleton.num_joints
+        given = x
+        if self.confidences:
+            present = (confidence > 0)[..., None]
+            given = torch.cat([torch.where(present, x, 0.0), confidence[..., None]], dim=-1)
+        features = self.trunk(given.reshape(-1, given.shape[-1] * joints))
         d = self.depth_head(features).to(x.dtype).reshape(x.shape[:-1])
+        mask = None
         if self.fix_root:
             mask = torch.ones_like(d)
             mask[..., self.skeleton.root] = 0
             d = d * mask
-        if self.elevation_head is None:
-            return d, None
-        raw = self.elevation_head(features).to(x.dtype).reshape(x.shape[:-2])
-        return d, self.max_elevation_rad * torch.tanh(raw / self.max_elevation_rad)
+        elevation_rad, shift = None, None
+        if self.elevation_head is not None:
+            raw = self.elevation_head(features).to(x.dtype).reshape(x.shape[:-2])
+            elevation_rad = self.max_elevation_rad * torch.tanh(raw / self.max_elevation_rad)
+        if self.position_head is not None:
+            # Of the order of the poses themselves, which are about 1 / c.
+            shift = self.position_head(features).to(x.dtype).reshape(x.shape) / self.depth
+            shift = shift if mask is None else shift * mask[..., None]
+        return d, elevation_rad, shift
 
     @torch.no_grad()
     def mirror_depth(self) -> None:

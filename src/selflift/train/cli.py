@@ -25,7 +25,8 @@ def train(config: TrainConfig) -> None:
         config = _resumed(config)
     else:
         # The run folder is to say which data it saw, wherever it is used from.
-        config.data.root = str(Path(config.data.root).resolve())
+        for data in (config.data, config.domain.data):
+            data.root = str(Path(data.root).resolve())
     run = Run(config, resume=config.resume is not None)
     if run.state.step >= config.trainer.steps:
         run.write_metrics()

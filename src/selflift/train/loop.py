@@ -20,15 +20,16 @@ from selflift.device import choose_device
 from selflift.geometry.align import procrustes
 from selflift.geometry.anatomy import CLEAR_SCORE, knee_score
 from selflift.models import Lifter
+from selflift.train.adapt import adapter_update
+from selflift.train.batches import VALIDATION_STREAM, Batches, seeded
 from selflift.train.setup import check, load_poses
-from selflift.train.state import TrainState, lifter_arguments
-from selflift.train.step import Batches, seeded, train_step
+from selflift.train.state import TrainState, adapts, lifter_arguments
+from selflift.train.step import train_step
 from selflift.train.story import Story
 from selflift.train.validate import validate
 from selflift.views import ViewSampler
 from selflift.viz import figure_cycle, save_figure
 
-VALIDATION_STREAM = 3
 PICTURED_POSES = 6
 
 
@@ -64,7 +65,13 @@ class Run:
                 f"{len(self.skeleton.legs)}; name them in Skeleton.legs or set sign.check=false"
             )
         self.batches = Batches(
-            self.poses.x, config.trainer.batch_size, config.seed, self.skeleton, config.data.mirror
+            self.poses.train,
+            config.trainer.batch_size,
+            config.seed,
+            self.skeleton,
+            config.data.mirror,
+            self.poses.source,
+            round(config.domain.share * config.trainer.batch_size),
         )
         self.state = TrainState.create(config, self.skeleton.name, self.device)
         self.history: list[dict[str, float]] = []
@@ -90,8 +97,10 @@ class Run:
         trainer, state = self.config.trainer, self.state
         stopped = False
         with Story(str(self.folder), state.step, trainer.steps, trainer.progress) as story:
+            stopped = self._train_adapter(story, stop)
             while state.step < trainer.steps and not stopped:
-                out = train_step(state, self.batches(state.step), self.config, self.views)
+                batch = self.batches(state.step)
+                out = train_step(state, batch, self.config, self.views, self.poses.size)
                 story.step(state.step, out.scalars, self.batches.batch_size)
                 self._settle_sign(out.cycle, story)
                 stopped = stop(state.step)
@@ -104,6 +113,24 @@ class Run:
                 elif ended:
                     self._save("last")
         return self.write_metrics()
+
+    def _train_adapter(self, story: Story, stop: Callable[[int], bool]) -> bool:
+        """Train the adapter before the lifter, if that is asked for; whether told to stop."""
+        domain, state = self.config.domain, self.state
+        if domain.adapter != "first" or not adapts(self.config) or state.step > 0:
+            return False
+        stopped = False
+        while state.adapter_step < domain.steps and not stopped:
+            scalars = adapter_update(
+                state, self.batches(state.adapter_step), self.config, self.poses.size
+            )
+            story.adapter_step(state.adapter_step, scalars)
+            stopped = stop(0)
+        if stopped:
+            self._save("last")
+        elif state.adapter_step:
+            story.say(f"adapter trained: {state.adapter_step} steps")
+        return stopped
 
     def _settle_sign(self, out: CycleOutput, story: Story) -> None:
         sign, step = self.config.sign, self.state.step
@@ -121,7 +148,10 @@ class Run:
     def _validate(self, story: Story) -> None:
         state, data = self.state, self.poses.validation
         generator = seeded(self.device, self.config.seed, VALIDATION_STREAM)
-        result = validate(self._inference(), data.normalised.x, data.subject, self.views, generator)
+        result = validate(
+            self._inference(), data.normalised.x, data.subject, self.views, generator,
+            data.confidence,
+        )  # fmt: skip
         record = {"step": float(state.step), **result.scalars()}
         if data.truth is not None:
             X = data.normalised.to_camera(result.X).cpu()

@@ -7,17 +7,21 @@ import operator
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from selflift import losses
 from selflift.config import TrainConfig
 from selflift.data.poses import PoseSet
-from selflift.data.rays import rays_of
+from selflift.data.rays import confidences_of, rays_of
 from selflift.data.source import load_split
 from selflift.geometry.align import procrustes
 from selflift.geometry.normalise import Normalised, Normaliser
 from selflift.skeleton import Skeleton, get_skeleton
+from selflift.train.batches import NO_FRAME, TrainingPoses, next_frames
 from selflift.train.step import learning_rate_factor
+
+ADAPTERS = ("none", "first", "joint")
 
 # Lowest and highest value that a number of the config may have, both included.
 RANGES: dict[str, tuple[float, float]] = {
@@ -30,6 +34,26 @@ RANGES: dict[str, tuple[float, float]] = {
     "model.discriminator.width": (1, math.inf),
     "model.discriminator.num_blocks": (0, math.inf),
     "model.discriminator.dropout": (0, 0.99),
+    "model.temporal_discriminator.width": (1, math.inf),
+    "model.temporal_discriminator.num_blocks": (0, math.inf),
+    "model.temporal_discriminator.dropout": (0, 0.99),
+    "model.adapter.width": (1, math.inf),
+    "model.adapter.num_blocks": (0, math.inf),
+    "model.adapter.dropout": (0, 0.99),
+    "model.domain_discriminator.width": (1, math.inf),
+    "model.domain_discriminator.num_blocks": (0, math.inf),
+    "model.domain_discriminator.dropout": (0, 0.99),
+    "temporal.min_frames": (1, 10_000),
+    "temporal.max_frames": (1, 10_000),
+    "composite.legs": (0, 1),
+    "composite.arms": (0, 1),
+    "composite.bone_std": (0, 1),
+    "composite.jitter": (0, 1),
+    "composite.warmup": (0, math.inf),
+    "domain.share": (0, 16),
+    "domain.steps": (0, math.inf),
+    "domain.w_correction": (0, math.inf),
+    "domain.lr": (0, math.inf),
     "view.azimuth_range_deg": (0, 180),
     "view.elevation_range_deg": (0, 90),
     "view.elevation_mean_deg": (-90, 90),
@@ -41,6 +65,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "loss.w_3d": (0, math.inf),
     "loss.w_bone": (0, math.inf),
     "loss.w_adv": (0, math.inf),
+    "loss.w_temporal": (0, math.inf),
+    "loss.w_composite": (0, math.inf),
+    "loss.w_truth": (0, math.inf),
     "loss.r1": (0, math.inf),
     "loss.gradient_penalty": (0, math.inf),
     "optim.lr": (0, math.inf),
@@ -73,11 +100,13 @@ class ValidationPoses:
 
     Attributes:
         normalised: The poses as the lifter sees them, on the device, in random order.
+        confidence: Of their joints, ``(N, J)``, on the device; ``None`` if the lifter takes none.
         subject: Which subject each shows, ``(N,)``.
         truth: Root-centred 3D in mm on the CPU, or ``None``; for the record, never for a choice.
     """
 
     normalised: Normalised
+    confidence: Tensor | None
     subject: Tensor
     truth: Tensor | None
 
@@ -89,16 +118,23 @@ class Poses:
     Attributes:
         skeleton: The layout of both sets.
         normaliser: Fitted to the training poses.
-        x: Normalised training poses, ``(N, J, 2)``, on the device.
+        train: The training poses.
+        source: Poses of the source domain; ``None``: there are none.
         calibrated: Whether they come from cameras with intrinsics, or from bare pixels.
         validation: The validation poses.
     """
 
     skeleton: Skeleton
     normaliser: Normaliser
-    x: Tensor
+    train: TrainingPoses
+    source: TrainingPoses | None
     calibrated: bool
     validation: ValidationPoses
+
+    @property
+    def size(self) -> float | None:
+        """The size that all poses have in common, if they are normalised to one."""
+        return self.normaliser.size if self.normaliser.scale == "sample" else None
 
 
 def load_poses(config: TrainConfig, device: torch.device) -> Poses:
@@ -145,17 +181,95 @@ def load_poses(config: TrainConfig, device: torch.device) -> Poses:
             )
     generator = torch.Generator().manual_seed(config.seed)
     chosen = torch.randperm(len(val), generator=generator)[: config.trainer.validation_poses]
+    takes = config.model.lifter.confidences
     return Poses(
         skeleton=skeleton,
         normaliser=normaliser,
-        x=normaliser.apply(rays, skeleton).x.to(device),
+        train=_training(train, rays, normaliser, config, device),
+        source=_source(config, skeleton, device) if config.domain.share > 0 else None,
         calibrated=train.cameras is not None,
-        validation=_validation(val.select(chosen.numpy()), normaliser, device),
+        validation=_validation(val.select(chosen.numpy()), normaliser, takes, device),
     )
 
 
-def _validation(val: PoseSet, normaliser: Normaliser, device: torch.device) -> ValidationPoses:
+def _training(
+    poses: PoseSet, rays: Tensor, normaliser: Normaliser, config: TrainConfig, device: torch.device
+) -> TrainingPoses:
+    seen = normaliser.apply(rays, poses.skeleton)
+    confidence = confidences_of(poses, config.model.lifter.confidences)
+    following, d = None, None
+    if config.loss.w_temporal > 0:
+        after = next_frames(poses, config.temporal)
+        if not (after != NO_FRAME).any():
+            raise ValueError(
+                "temporal: expected pairs of frames of one clip and camera that are "
+                f"{config.temporal.min_frames} to {config.temporal.max_frames} frames apart, got "
+                f"none in {len(poses)} training poses; widen temporal.max_frames or set "
+                "loss.w_temporal=0"
+            )
+        following = torch.from_numpy(after).to(device)
+    if config.loss.w_truth > 0:
+        d = true_offsets(poses, seen, config.model.lifter.depth).to(device)
+    return TrainingPoses(
+        x=seen.x.to(device),
+        confidence=None if confidence is None else confidence.to(device),
+        following=following,
+        d=d,
+    )
+
+
+def true_offsets(poses: PoseSet, seen: Normalised, depth: float) -> Float[Tensor, "N J"]:
+    """The depth offsets of a lifter that knows the truth: what supervised training regresses to.
+
+    Args:
+        poses: Poses with 3D truth.
+        seen: The same poses, normalised.
+        depth: ``c``.
+
+    Raises:
+        ValueError: If the set has no 3D truth.
+    """
+    if poses.poses_3d is None:
+        raise ValueError(
+            "loss.w_truth: expected training poses with 3D truth, got 2D poses alone; supervised "
+            "training is a reference for data that have it; set loss.w_truth=0"
+        )
+    Z = (torch.from_numpy(poses.poses_3d).float() @ seen.R.mT)[..., 2]
+    Z_root = Z[:, poses.skeleton.root, None]
+    return seen.factor[:, None] * depth * (Z - Z_root) / Z_root
+
+
+def _source(config: TrainConfig, skeleton: Skeleton, device: torch.device) -> TrainingPoses:
+    try:
+        poses = load_split(config.domain.data, "train")
+        if poses.skeleton != skeleton:
+            raise ValueError(
+                f"expected the skeleton of the target, '{skeleton.name}', got "
+                f"'{poses.skeleton.name}'; convert it: python -m selflift.prepare "
+                f"skeleton={skeleton.name}"
+            )
+        # In the wild nobody knows the camera: such poses are moved to the middle, not turned.
+        method = config.normalise.centre if poses.cameras is not None else "translate"
+        rays = rays_of(poses, method)
+        confidence = confidences_of(poses, config.model.lifter.confidences)
+        own = Normaliser.fit(
+            rays, skeleton, config.model.lifter.depth, method, config.normalise.scale
+        )
+        x = own.apply(rays, skeleton).x
+    except ValueError as error:
+        raise ValueError(f"domain.data: {error}") from error
+    if len(poses) < 2:
+        raise ValueError(f"domain.data: expected at least 2 source poses, got {len(poses)}")
+    return TrainingPoses(
+        x=x.to(device), confidence=None if confidence is None else confidence.to(device)
+    )
+
+
+def _validation(
+    val: PoseSet, normaliser: Normaliser, takes: bool, device: torch.device
+) -> ValidationPoses:
     seen = normaliser.apply(rays_of(val, normaliser.centre), val.skeleton)
+    confidence = confidences_of(val, takes)
     truth = None
     if val.poses_3d is not None:
         X = torch.from_numpy(val.poses_3d).float()
@@ -165,7 +279,8 @@ def _validation(val: PoseSet, normaliser: Normaliser, device: torch.device) -> V
         except ValueError as error:
             raise ValueError(f"poses_3d of the validation split: {error}") from error
     return ValidationPoses(
-        Normalised(seen.x.to(device), seen.R.to(device), seen.factor.to(device)),
+        Normalised(*(t.to(device) for t in (seen.x, seen.R, seen.factor, seen.present))),
+        None if confidence is None else confidence.to(device),
         torch.from_numpy(val.subject.index).long().to(device),
         truth,
     )
@@ -198,7 +313,17 @@ def check(config: TrainConfig) -> None:
         )
     if config.loss.joints not in ("mean", "sum"):
         raise ValueError(f"loss.joints: expected 'mean' or 'sum', got '{config.loss.joints}'")
-    weights = (config.loss.w_2d, config.loss.w_3d, config.loss.w_bone, config.loss.w_adv)
-    if not any(weights):
+    loss = config.loss
+    weights = (loss.w_2d, loss.w_3d, loss.w_bone, loss.w_adv, loss.w_temporal, loss.w_composite)
+    if not any((*weights, loss.w_truth)):
         raise ValueError("loss: expected at least one weight above 0, got none; set w_adv")
+    if config.domain.adapter not in ADAPTERS:
+        raise ValueError(
+            f"domain.adapter: expected one of {', '.join(ADAPTERS)}, got '{config.domain.adapter}'"
+        )
+    if config.temporal.max_frames < config.temporal.min_frames:
+        raise ValueError(
+            f"temporal.max_frames: expected at least min_frames ({config.temporal.min_frames}), "
+            f"got {config.temporal.max_frames}"
+        )
     learning_rate_factor(0, config.trainer.steps, config.optim)

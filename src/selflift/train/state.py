@@ -7,14 +7,14 @@ and ``k``, so a resumed run draws what an uninterrupted one would.
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from selflift.config import TrainConfig
-from selflift.models import Lifter, PoseDiscriminator
+from selflift.models import DomainAdapter, Lifter, PoseDiscriminator, TemporalDiscriminator
 
 
 @dataclass
@@ -22,59 +22,81 @@ class TrainState:
     """The mutable state of a run; what a checkpoint holds, beside the record of validations.
 
     Attributes:
-        lifter: ``G`` as it is trained.
+        networks: What is trained, by name: ``lifter`` (``G``), and as the config asks for them
+            ``discriminator`` (``D``), ``temporal_discriminator`` (``T``), ``adapter`` (``C``) and
+            ``domain_discriminator`` (``D_D``).
+        optimisers: Adam of each, under the same names.
         average: Running average of ``G``, used for inference.
-        discriminator: ``D``; ``None`` when the run has no adversary.
-        lifter_optimiser: Adam of ``G``.
-        discriminator_optimiser: Adam of ``D``.
         step: Lifter updates done.
+        adapter_step: Adapter updates done before the lifter's first.
         best: Lowest validation criterion so far (see ``selflift.train.validate``).
         best_step: The step at which it was reached.
         flips: Steps at which anatomy turned the lifter over.
     """
 
-    lifter: Lifter
+    networks: dict[str, nn.Module]
+    optimisers: dict[str, torch.optim.Optimizer]
     average: Lifter
-    discriminator: PoseDiscriminator | None
-    lifter_optimiser: torch.optim.Optimizer
-    discriminator_optimiser: torch.optim.Optimizer | None
-    step: int
-    best: float
-    best_step: int
-    flips: list[int]
+    step: int = 0
+    adapter_step: int = 0
+    best: float = float("inf")
+    best_step: int = 0
+    flips: list[int] = field(default_factory=list)
 
     @classmethod
     def create(cls, config: TrainConfig, skeleton: str, device: torch.device) -> TrainState:
         """Fresh networks, initialised from the run's seed."""
+        model, loss, optim = config.model, config.loss, config.optim
+        seen: dict[str, Any] = {
+            "skeleton": skeleton,
+            "confidences": model.lifter.confidences,
+        }
         # The global generator is used for initialisation alone, and put back.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            lifter = Lifter(skeleton=skeleton, **lifter_arguments(config)).to(device)
-            discriminator = None
-            if config.loss.w_adv > 0:
-                discriminator = PoseDiscriminator(
-                    skeleton=skeleton, **asdict(config.model.discriminator)
-                ).to(device)
-        average = copy.deepcopy(lifter).requires_grad_(False).eval()
-        optim = config.optim
+            networks: dict[str, nn.Module] = {
+                "lifter": Lifter(skeleton=skeleton, **lifter_arguments(config))
+            }
+            if loss.w_adv > 0:
+                networks["discriminator"] = PoseDiscriminator(**seen, **asdict(model.discriminator))
+            if loss.w_temporal > 0:
+                networks["temporal_discriminator"] = TemporalDiscriminator(
+                    **seen, **asdict(model.temporal_discriminator)
+                )
+            if adapts(config):
+                networks["adapter"] = DomainAdapter(skeleton, **asdict(model.adapter))
+                networks["domain_discriminator"] = PoseDiscriminator(
+                    **seen, **asdict(model.domain_discriminator)
+                )
+        for network in networks.values():
+            network.to(device)
+        rates = {
+            "lifter": optim.lr,
+            "adapter": config.domain.lr,
+            "domain_discriminator": config.domain.lr,
+        }
+        betas = (optim.beta1, optim.beta2)
+        optimisers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.Adam(
+                network.parameters(), rates.get(name, optim.lr_discriminator), betas, fused=True
+            )
+            for name, network in networks.items()
+        }
+        state = cls(networks, optimisers, copy.deepcopy(networks["lifter"]))  # type: ignore[arg-type]
+        state.average.requires_grad_(False).eval()
+        return state
 
-        def adam(network: nn.Module, rate: float) -> torch.optim.Optimizer:
-            betas = (optim.beta1, optim.beta2)
-            return torch.optim.Adam(network.parameters(), rate, betas, fused=True)
+    @property
+    def lifter(self) -> Lifter:
+        """``G`` as it is trained."""
+        lifter = self.networks["lifter"]
+        assert isinstance(lifter, Lifter)
+        return lifter
 
-        return cls(
-            lifter=lifter,
-            average=average,
-            discriminator=discriminator,
-            lifter_optimiser=adam(lifter, optim.lr),
-            discriminator_optimiser=None
-            if discriminator is None
-            else adam(discriminator, optim.lr_discriminator),
-            step=0,
-            best=float("inf"),
-            best_step=0,
-            flips=[],
-        )
+    @property
+    def lifter_optimiser(self) -> torch.optim.Optimizer:
+        """Adam of ``G``."""
+        return self.optimisers["lifter"]
 
     @torch.no_grad()
     def update_average(self, decay: float) -> None:
@@ -101,13 +123,11 @@ class TrainState:
     def state_dict(self) -> dict[str, Any]:
         """All of it as plain values and tensors."""
         return {
-            "lifter": self.lifter.state_dict(),
+            "networks": {name: part.state_dict() for name, part in self.networks.items()},
+            "optimisers": {name: part.state_dict() for name, part in self.optimisers.items()},
             "average": self.average.state_dict(),
-            "discriminator": self.discriminator and self.discriminator.state_dict(),
-            "lifter_optimiser": self.lifter_optimiser.state_dict(),
-            "discriminator_optimiser": self.discriminator_optimiser
-            and self.discriminator_optimiser.state_dict(),
             "step": self.step,
+            "adapter_step": self.adapter_step,
             "best": self.best,
             "best_step": self.best_step,
             "flips": list(self.flips),
@@ -119,18 +139,27 @@ class TrainState:
         Raises:
             KeyError, RuntimeError, ValueError: If it belongs to a run of another shape.
         """
-        for name in (
-            "lifter", "average", "discriminator", "lifter_optimiser", "discriminator_optimiser",
-        ):  # fmt: skip
-            part = getattr(self, name)
-            if (part is None) != (state[name] is None):
-                raise ValueError(f"the saved run {'has' if part is None else 'lacks'} a {name}")
-            if part is not None:
-                part.load_state_dict(state[name])
+        for own, saved in (
+            (self.networks, state["networks"]),
+            (self.optimisers, state["optimisers"]),
+        ):
+            if own.keys() != saved.keys():
+                raise ValueError(
+                    f"expected the networks {', '.join(own)}, got {', '.join(saved)} in the file"
+                )
+            for name, part in own.items():
+                part.load_state_dict(saved[name])
+        self.average.load_state_dict(state["average"])
         self.step = int(state["step"])
+        self.adapter_step = int(state["adapter_step"])
         self.best = float(state["best"])
         self.best_step = int(state["best_step"])
         self.flips = [int(step) for step in state["flips"]]
+
+
+def adapts(config: TrainConfig) -> bool:
+    """Whether the run trains a domain adapter."""
+    return config.domain.share > 0 and config.domain.adapter != "none"
 
 
 def lifter_arguments(config: TrainConfig) -> dict[str, Any]:

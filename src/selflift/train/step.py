@@ -1,4 +1,4 @@
-"""One training step: the cycle, the lifter's update and, every few steps, the discriminator's."""
+"""One training step: the cycle, the lifter's update and, every few steps, the discriminators'."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from selflift import losses
-from selflift.config import LossConfig, OptimConfig, TrainConfig
+from selflift.composites import make_composites
+from selflift.config import OptimConfig, TrainConfig
 from selflift.cycle import CycleOutput, as_seen_by_discriminator, run_cycle
-from selflift.skeleton import Skeleton
+from selflift.geometry.camera import backproject
+from selflift.models.blocks import frozen_statistics
+from selflift.train.adapt import adapter_step, source_poses
+from selflift.train.batches import DROPOUT_STREAM, STEP_STREAM, Batch, seeded
+from selflift.train.game import Shown, gradient_norm, play, set_rate
 from selflift.train.state import TrainState
 from selflift.views import ViewSampler
-
-# Streams of randomness that must not coincide, mixed into the seed.
-BATCH_STREAM, STEP_STREAM, DROPOUT_STREAM = 1, 2, 4
 
 
 class NonFiniteError(RuntimeError):
@@ -29,64 +31,6 @@ class StepOutput:
 
     scalars: dict[str, Tensor]
     cycle: CycleOutput
-
-
-class Batches:
-    """Batches of training poses, each pose at most once an epoch, without any state.
-
-    Step ``k`` is a function of the seed and ``k`` alone: the epoch's permutation is drawn anew when
-    an epoch begins, or when a resumed run enters it. The poses left over by the last whole batch of
-    an epoch sit that epoch out.
-
-    Args:
-        x: Normalised training poses, ``(N, J, 2)``, on the device.
-        batch_size: Poses per step; the whole set if it is smaller.
-        seed: The run's seed.
-        skeleton: The layout, for mirroring.
-        mirror: Whether to exchange left and right in half of the poses, at random.
-    """
-
-    def __init__(
-        self, x: Tensor, batch_size: int, seed: int, skeleton: Skeleton, mirror: bool
-    ) -> None:
-        self.x = x
-        self.batch_size = min(batch_size, len(x))
-        self.seed = seed
-        self.mirror = mirror
-        self.order = torch.tensor(skeleton.mirror, device=x.device)
-        self.flip = torch.tensor([-1.0, 1.0], device=x.device)
-        self.per_epoch = len(x) // self.batch_size
-        self._epoch = -1
-        self._permutation = torch.empty(0, dtype=torch.long)
-
-    def __call__(self, step: int) -> Tensor:
-        """The batch of a step, ``(B, J, 2)``."""
-        epoch, place = divmod(step, self.per_epoch)
-        if epoch != self._epoch:
-            generator = seeded(self.x.device, self.seed, BATCH_STREAM, epoch)
-            self._permutation = torch.randperm(
-                len(self.x), generator=generator, device=self.x.device
-            )
-            self._epoch = epoch
-        start = place * self.batch_size
-        x = self.x.index_select(0, self._permutation[start : start + self.batch_size])
-        if not self.mirror:
-            return x
-        generator = seeded(self.x.device, self.seed, BATCH_STREAM, epoch, place)
-        chosen = torch.rand(len(x), generator=generator, device=x.device) < 0.5
-        return torch.where(chosen[:, None, None], x[:, self.order] * self.flip, x)
-
-
-def seeded(device: torch.device, *key: int) -> torch.Generator:
-    """A generator whose stream is a function of the key alone."""
-    mixed = 0
-    for part in key:
-        # A 64-bit multiply-and-add mix; neighbouring keys get unrelated seeds.
-        mixed = (mixed ^ (part + 0x9E3779B97F4A7C15)) * 0xBF58476D1CE4E5B9 % 2**64
-        mixed ^= mixed >> 31
-    generator = torch.Generator(device=device)
-    generator.manual_seed(mixed % 2**63)
-    return generator
 
 
 def learning_rate_factor(step: int, steps: int, optim: OptimConfig) -> float:
@@ -107,57 +51,95 @@ def learning_rate_factor(step: int, steps: int, optim: OptimConfig) -> float:
     )
 
 
-def train_step(state: TrainState, x: Tensor, config: TrainConfig, views: ViewSampler) -> StepOutput:
-    """One lifter update and, when it is due, one discriminator update; advances ``state.step``.
+def train_step(
+    state: TrainState,
+    batch: Batch,
+    config: TrainConfig,
+    views: ViewSampler,
+    size: float | None = None,
+) -> StepOutput:
+    """One lifter update and, when they are due, the discriminators'; advances ``state.step``.
 
     All randomness is a function of the seed and the step.
 
     Args:
         state: Changed in place.
-        x: A batch of normalised poses, ``(B, J, 2)``.
+        batch: Normalised poses.
         config: The run's config.
         views: The view sampler.
+        size: The common size of all poses (``Normaliser.size``), if they have one.
     """
-    if config.model.lifter.dropout == config.model.discriminator.dropout == 0:
-        return _step(state, x, config, views)
+    dropouts = (config.model.lifter, config.model.discriminator, config.model.adapter,
+                config.model.temporal_discriminator, config.model.domain_discriminator)  # fmt: skip
+    if all(network.dropout == 0 for network in dropouts):
+        return _step(state, batch, config, views, size)
     # Dropout draws from the global generator: seed it for this step, and put it back.
-    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-        torch.manual_seed(seeded(x.device, config.seed, DROPOUT_STREAM, state.step).initial_seed())
-        return _step(state, x, config, views)
+    with torch.random.fork_rng(devices=[batch.x.device] if batch.x.is_cuda else []):
+        seed = seeded(batch.x.device, config.seed, DROPOUT_STREAM, state.step).initial_seed()
+        torch.manual_seed(seed)
+        return _step(state, batch, config, views, size)
 
 
-def _step(state: TrainState, x: Tensor, config: TrainConfig, views: ViewSampler) -> StepOutput:
-    generator = seeded(x.device, config.seed, STEP_STREAM, state.step)
+def _step(
+    state: TrainState,
+    batch: Batch,
+    config: TrainConfig,
+    views: ViewSampler,
+    size: float | None,
+) -> StepOutput:
+    generator = seeded(batch.x.device, config.seed, STEP_STREAM, state.step)
     factor = learning_rate_factor(state.step, config.trainer.steps, config.optim)
-    loss = config.loss
-    _set_rate(state.lifter_optimiser, config.optim.lr * factor)
+    loss, lifter, c = config.loss, state.lifter, config.model.lifter.depth
+    set_rate(state.lifter_optimiser, config.optim.lr * factor)
+    x, confidence = batch.x, batch.confidence
+    scalars: dict[str, Tensor] = {}
+    if batch.source is not None:
+        source, correction = source_poses(state, batch, size)
+        if correction is not None and config.domain.adapter == "joint":
+            scalars |= adapter_step(state, batch, correction, config, factor, size, generator)
+        x = torch.cat([x, source])
+        if confidence is not None and batch.source_confidence is not None:
+            confidence = torch.cat([confidence, batch.source_confidence])
 
-    state.lifter.train()
-    out = run_cycle(state.lifter, x, views, generator)
-    terms = {
-        "loss/2d": losses.consistency_2d(out.x, out.x_hat, loss.joints),
-        "loss/3d": losses.consistency_3d(out.Y, out.Y_hat, loss.joints),
+    lifter.train()
+    out = run_cycle(lifter, x, views, generator, confidence, batch.following)
+    terms: dict[str, tuple[float, Tensor]] = {
+        "2d": (loss.w_2d, losses.consistency_2d(out.x, out.x_hat, loss.joints, confidence)),
+        "3d": (loss.w_3d, losses.consistency_3d(out.Y, out.Y_hat, loss.joints)),
     }
-    total = loss.w_2d * terms["loss/2d"] + loss.w_3d * terms["loss/3d"]
     if loss.w_bone > 0:
-        terms["loss/bone"] = losses.bone_variation(out.X, state.lifter.skeleton)
-        total = total + loss.w_bone * terms["loss/bone"]
-    fake = as_seen_by_discriminator(out.y, state.lifter.depth, loss.discriminator_size)
-    if state.discriminator is not None:
-        state.discriminator.requires_grad_(False)
-        terms["loss/adversarial"] = losses.generator_loss(loss.game, state.discriminator(fake))
-        state.discriminator.requires_grad_(True)
-        total = total + loss.w_adv * terms["loss/adversarial"]
-    terms["loss/total"] = total
+        terms["bone"] = (loss.w_bone, losses.bone_variation(out.X, lifter.skeleton))
+    if loss.w_composite > 0:
+        terms["composite"] = (
+            loss.w_composite,
+            _composite(state, out, config, views, size, generator),
+        )
+    if loss.w_truth > 0:
+        assert batch.d is not None
+        n = len(batch.x)
+        truth = backproject(out.x[:n], (c + batch.d).clamp_min(config.model.lifter.min_depth))
+        terms["truth"] = (loss.w_truth, losses.consistency_3d(truth, out.X[:n], loss.joints))
+    players = _shown(out, batch, c, loss.discriminator_size)
+    for name, (_, fake) in players.items():
+        if name in state.networks:
+            D = state.networks[name].requires_grad_(False)
+            weight, term = PLAYERS[name]
+            terms[term] = (getattr(loss, weight), losses.generator_loss(loss.game, D(*fake)))
+            D.requires_grad_(True)
+    total = torch.stack([weight * term for weight, term in terms.values() if weight > 0]).sum()
     state.lifter_optimiser.zero_grad(set_to_none=True)
     total.backward()
-    scalars = {name: term.detach() for name, term in terms.items()}
-    scalars["gradient/lifter"] = gradient_norm(state.lifter)
+    scalars |= {f"loss/{name}": term.detach() for name, (_, term) in terms.items()}
+    scalars |= {"loss/total": total.detach(), "gradient/lifter": gradient_norm(lifter)}
     state.lifter_optimiser.step()
 
-    if state.discriminator is not None and state.step % config.optim.discriminator_every == 0:
-        real = as_seen_by_discriminator(x, state.lifter.depth, loss.discriminator_size)
-        scalars |= _discriminator_step(state, real, fake.detach(), loss, config, factor, generator)
+    if state.step % config.optim.discriminator_every == 0:
+        rate = config.optim.lr_discriminator * factor
+        for name, (real, fake) in players.items():
+            if name in state.networks:
+                fake = (fake[0].detach(), fake[1])
+                found = play(state, name, real, fake, loss, rate, generator)
+                scalars |= {f"{name}/{key}": value for key, value in found.items()}
     state.step += 1
     state.update_average(config.optim.ema)
     scalars["optim/lr"] = torch.tensor(config.optim.lr * factor)
@@ -165,47 +147,57 @@ def _step(state: TrainState, x: Tensor, config: TrainConfig, views: ViewSampler)
     return StepOutput(scalars, out)
 
 
-def _discriminator_step(
+# Each discriminator that the lifter plays against: its weight in the config, and its term's name.
+PLAYERS = {
+    "discriminator": ("w_adv", "adversarial"),
+    "temporal_discriminator": ("w_temporal", "temporal"),
+}
+
+
+def _shown(
+    out: CycleOutput, batch: Batch, depth: float, size: str
+) -> dict[str, tuple[Shown, Shown]]:
+    """Real and generated poses, and motions, as the discriminators see them."""
+    confidence = out.confidence
+    present = None if confidence is None else (confidence > 0).to(out.x)
+    real = as_seen_by_discriminator(out.x, depth, size, present)
+    fake = as_seen_by_discriminator(out.y, depth, size, present)
+    players: dict[str, tuple[Shown, Shown]] = {"discriminator": ((real, present), (fake, present))}
+    following = batch.following
+    if following is None or out.y_next is None or len(following.of) == 0:
+        return players
+    # A joint's motion is known where both frames have it.
+    both = None
+    if present is not None and following.confidence is not None:
+        both = present[following.of] * (following.confidence > 0).to(out.x)
+        real = as_seen_by_discriminator(out.x[following.of], depth, size, both)
+        fake = as_seen_by_discriminator(out.y[following.of], depth, size, both)
+    else:
+        real, fake = real[following.of], fake[following.of]
+    real = real - as_seen_by_discriminator(following.x, depth, size, both)
+    fake = fake - as_seen_by_discriminator(out.y_next, depth, size, both)
+    # Differences are small: real ones give the unit for both.
+    unit = real.square().mean().sqrt().clamp_min(1e-6)
+    players["temporal_discriminator"] = ((real / unit, both), (fake / unit, both))
+    return players
+
+
+def _composite(
     state: TrainState,
-    real: Tensor,
-    fake: Tensor,
-    loss: LossConfig,
+    out: CycleOutput,
     config: TrainConfig,
-    factor: float,
+    views: ViewSampler,
+    size: float | None,
     generator: torch.Generator,
-) -> dict[str, Tensor]:
-    D, optimiser = state.discriminator, state.discriminator_optimiser
-    assert D is not None and optimiser is not None
-    _set_rate(optimiser, config.optim.lr_discriminator * factor)
-    # D has no batch norm, so one pass over both is the same as two.
-    logits = D(torch.cat([real, fake]))
-    real_logits, fake_logits = logits.chunk(2)
-    terms = {"loss/discriminator": losses.discriminator_loss(loss.game, real_logits, fake_logits)}
-    total = terms["loss/discriminator"]
-    if loss.r1 > 0:
-        terms["loss/r1"] = losses.r1_penalty(D, real)
-        total = total + loss.r1 * terms["loss/r1"]
-    if loss.gradient_penalty > 0:
-        mix = torch.rand(len(real), generator=generator, device=real.device)
-        terms["loss/gradient_penalty"] = losses.gradient_penalty(D, real, fake, mix)
-        total = total + loss.gradient_penalty * terms["loss/gradient_penalty"]
-    optimiser.zero_grad(set_to_none=True)
-    total.backward()
-    scalars = {name: term.detach() for name, term in terms.items()}
-    scalars["gradient/discriminator"] = gradient_norm(D)
-    optimiser.step()
-    scalars["discriminator/accuracy"] = losses.discriminator_accuracy(
-        loss.game, real_logits.detach(), fake_logits.detach()
-    )
-    return scalars
-
-
-def gradient_norm(network: nn.Module) -> Tensor:
-    """Norm of all gradients of the last backward pass."""
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-
-
-def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = rate
+) -> Tensor:
+    """How far the lifter is from composite bodies that it sees."""
+    lifter = state.lifter
+    elevation = None if out.elevation_rad is None else out.elevation_rad.detach()
+    made = make_composites(
+        out.X.detach(), elevation, views, config.composite, lifter.skeleton, lifter.depth, size,
+        generator,
+    )  # fmt: skip
+    hidden = None if out.confidence is None else out.confidence.roll(1, 0)
+    with frozen_statistics(lifter):
+        lifted = lifter.lift(made.x, hidden)
+    return losses.consistency_3d(made.X, lifted, config.loss.joints)

@@ -13,6 +13,8 @@ from tqdm import tqdm
 
 from selflift.train.step import NonFiniteError
 
+ADAPTER_EVERY = 20
+
 
 class Story:
     """Collects a run's scalars on the device and tells them every few steps.
@@ -63,6 +65,13 @@ class Story:
             self.board.add_scalar(name, value, step)
         self.bar.set_postfix_str(" ".join([*_parts(means), self._validation]))
         self._window, self._poses, self._started = [], 0, time.perf_counter()
+
+    def adapter_step(self, step: int, scalars: dict[str, Tensor]) -> None:
+        """Write a step of the adapter that is trained before the lifter, now and then."""
+        if step % ADAPTER_EVERY == 0:
+            for name, value in window_means([(step, scalars)]).items():
+                self.board.add_scalar(name.replace("adapter/", "adapter_first/"), value, step)
+            self.bar.set_postfix_str(f"adapter {step}")
 
     def validated(self, step: int, record: dict[str, float], picture: Figure) -> None:
         """Write what a validation found."""

@@ -82,6 +82,7 @@ def validate(
     subject: Int[Tensor, "batch"],
     views: ViewSampler,
     generator: torch.Generator,
+    confidence: Float[Tensor, "batch J"] | None = None,
 ) -> Validation:
     """Judge a lifter on 2D poses alone.
 
@@ -91,12 +92,14 @@ def validate(
         subject: Which subject each pose shows.
         views: The run's view sampler.
         generator: Source of randomness; give the same at every validation.
+        confidence: 0 marks a missing joint; ``None``: all are there.
     """
-    out = run_cycle(lifter, x, views, generator)
+    out = run_cycle(lifter, x, views, generator, confidence)
     X = out.X - out.X[:, lifter.skeleton.root : lifter.skeleton.root + 1]
     variation = bone_variation(X, subject, lifter.skeleton)
-    fake = as_seen_by_discriminator(out.y, lifter.depth, "unit")
-    real = as_seen_by_discriminator(x, lifter.depth, "unit")
+    present = None if confidence is None else (confidence > 0).to(x)
+    fake = as_seen_by_discriminator(out.y, lifter.depth, "unit", present)
+    real = as_seen_by_discriminator(x, lifter.depth, "unit", present)
     # Projections of one half against the other half's real poses: no pose meets itself.
     half = min(len(x) // 2, ENERGY_POSES)
     distance = energy_distance(fake[:half], real[half : 2 * half]) if half else float("nan")

@@ -1,0 +1,177 @@
+r"""Bodies taken apart and put together again: bones, their lengths, and limbs of other bodies.
+
+A body is the tree of its bones: joint = parent + bone. Bones of one length all through a recording,
+limbs in other people's proportions, or the legs of one pose under the trunk of another make new
+bodies that are as plausible as the ones they come from. Everything here works on root-centred 3D
+poses of any source, in any unit; nothing is measured on 3D truth.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from selflift.geometry.normalise import skeleton_height
+from selflift.skeleton import Skeleton
+
+
+def bones_of(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch J 3"]:
+    """The bone that leads to each joint from its parent; zero for the root."""
+    parents = [p if p >= 0 else j for j, p in enumerate(skeleton.parents)]
+    return X - X[..., parents, :]
+
+
+def body_of(bones: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch J 3"]:
+    """The root-centred body that has these bones; the inverse of :func:`bones_of`."""
+    # Which bones lie between each joint and the root: a body is a sum, one matrix product.
+    return _chains(skeleton).to(bones) @ bones
+
+
+def with_constant_bones(
+    X: Float[Tensor, "batch J 3"], group: Int[Tensor, "batch"], skeleton: Skeleton
+) -> Float[Tensor, "batch J 3"]:
+    """Bodies whose bones keep one length, relative to the body's height, through each group.
+
+    Bones keep their directions and get the median length of their group, left and right averaged;
+    all bodies get the mean height of the set.
+
+    Args:
+        X: Root-centred bodies.
+        group: Whose bodies belong together: one person in one recording.
+        skeleton: A layout with legs.
+    """
+    bones = bones_of(X, skeleton)
+    length = bones.norm(dim=-1)
+    height = skeleton_height(X, skeleton)
+    relative = length / height[:, None].clamp_min(1e-12)
+    median = torch.empty_like(relative)
+    order = torch.argsort(group, stable=True)
+    sizes = torch.unique_consecutive(group[order], return_counts=True)[1]
+    for rows in torch.split(order, sizes.tolist()):
+        median[rows] = relative[rows].median(0).values
+    median = (median + median[:, list(skeleton.mirror)]) / 2
+    scale = median * height.mean() / length.clamp_min(1e-12)
+    return body_of(bones * scale[..., None], skeleton)
+
+
+def rescale_bones(
+    bones: Float[Tensor, "batch J 3"],
+    std: float,
+    skeleton: Skeleton,
+    generator: torch.Generator,
+) -> Float[Tensor, "batch J 3"]:
+    """Bones of other proportions: each length times ``exp(N(0, std))``, left and right alike."""
+    factor = torch.empty_like(bones[..., 0]).normal_(0, std, generator=generator)
+    # Every pair takes the draw of its first joint.
+    first = [min(j, other) for j, other in enumerate(skeleton.mirror)]
+    return bones * factor[:, first].exp()[..., None]
+
+
+def recombine(
+    bones: Float[Tensor, "batch J 3"],
+    legs: float,
+    arms: float,
+    skeleton: Skeleton,
+    generator: torch.Generator,
+) -> Float[Tensor, "batch J 3"]:
+    """Bodies with the legs, or an arm, of another body of the batch.
+
+    Legs are turned about the vertical alone until the hips' line points the way of the new body,
+    so that gravity keeps its direction; arms are turned with the frame of shoulders and spine.
+    Upright bodies: y is the vertical (see ``views.ViewSampler.level``).
+
+    Differs from the paper: not part of it. LInKs (Hardy and Kim, 2023) joins limbs in 2D.
+
+    Args:
+        bones: Of levelled bodies.
+        legs: Share of the bodies that get another's legs.
+        arms: Share of the left arms, and of the right ones, that come from another.
+        skeleton: The layout; a part that it doesn't have stays as it is.
+        generator: Source of randomness, on the device of ``bones``.
+    """
+    result = bones.clone()
+
+    def put(joints: list[int], turn: Tensor, donor: Tensor, share: float) -> None:
+        draw = torch.empty_like(bones[:, 0, 0]).uniform_(generator=generator)
+        new = bones[donor][:, joints] @ turn.mT
+        chosen = (draw < share)[:, None, None]
+        result[:, joints] = torch.where(chosen, new, result[:, joints])
+
+    def donors() -> Tensor:
+        return torch.randperm(len(bones), generator=generator, device=bones.device)
+
+    lower = legs_below(skeleton)
+    if lower and legs > 0:
+        (left_hip, _, _), (right_hip, _, _) = skeleton.legs
+        hips = body_of(bones, skeleton)
+        across = hips[:, left_hip] - hips[:, right_hip]
+        donor = donors()
+        put(lower, _about_vertical(across[donor], across), donor, legs)
+    for shoulders, attached, joints in arms_below(skeleton):
+        if arms > 0:
+            body = body_of(bones, skeleton)
+            frame = _frame(body[:, shoulders[0]] - body[:, shoulders[1]], bones[:, attached])
+            donor = donors()
+            put(joints, frame @ frame[donor].mT, donor, arms)
+    return result
+
+
+def legs_below(skeleton: Skeleton) -> list[int]:
+    """The joints of both legs below the hips; empty for a layout without two legs."""
+    if len(skeleton.legs) != 2:
+        return []
+    return sorted(j for hip, _, _ in skeleton.legs for j in _descendants(skeleton, hip))
+
+
+def arms_below(skeleton: Skeleton) -> list[tuple[tuple[int, int], int, list[int]]]:
+    """Each arm: both shoulders, the joint that they hang on, and the joints below the shoulder.
+
+    Empty for a layout that does not say which joints are shoulders (``Skeleton.parts``) or whose
+    shoulders hang on the root itself, so that there is no spine to turn an arm with.
+    """
+    parts = list(skeleton.parts or skeleton.joints)
+    if "LShoulder" not in parts or "RShoulder" not in parts:
+        return []
+    left, right = parts.index("LShoulder"), parts.index("RShoulder")
+    attached = skeleton.parents[left]
+    if attached != skeleton.parents[right] or attached in (-1, skeleton.root):
+        return []
+    below = [_descendants(skeleton, shoulder) for shoulder in (left, right)]
+    return [((left, right), attached, joints) for joints in below if joints]
+
+
+def _descendants(skeleton: Skeleton, joint: int) -> list[int]:
+    found = [joint]
+    for _ in skeleton.joints:
+        found += [j for j, p in enumerate(skeleton.parents) if p in found and j not in found]
+    return sorted(found[1:])
+
+
+@lru_cache(maxsize=32)
+def _chains(skeleton: Skeleton) -> Tensor:
+    chains = torch.zeros(skeleton.num_joints, skeleton.num_joints)
+    for joint in range(skeleton.num_joints):
+        at = joint
+        while at != skeleton.root:
+            chains[joint, at] = 1
+            at = skeleton.parents[at]
+    return chains
+
+
+def _about_vertical(a: Tensor, b: Tensor) -> Tensor:
+    """Rotations about y that bring the horizontal direction of ``a`` to that of ``b``."""
+    angle = torch.atan2(b[:, 2], b[:, 0]) - torch.atan2(a[:, 2], a[:, 0])
+    c, s = angle.cos(), angle.sin()
+    o, i = torch.zeros_like(c), torch.ones_like(c)
+    return torch.stack([c, o, -s, o, i, o, s, o, c], dim=-1).unflatten(-1, (3, 3))
+
+
+def _frame(across: Tensor, along: Tensor) -> Tensor:
+    """Right-handed orthonormal frames, their axes as columns."""
+    a = across / across.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    b = along - (along * a).sum(-1, keepdim=True) * a
+    b = b / b.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    return torch.stack([a, b, torch.linalg.cross(a, b)], dim=-1)

@@ -1,0 +1,211 @@
+"""Batches: which poses a step sees. A function of the seed and the step, without any state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selflift.config import TemporalConfig
+from selflift.cycle import NextFrames
+from selflift.data.poses import PoseSet
+from selflift.skeleton import Skeleton
+
+# Streams of randomness that must not coincide, mixed into the seed.
+BATCH_STREAM, STEP_STREAM, VALIDATION_STREAM, DROPOUT_STREAM = 1, 2, 3, 4
+SOURCE_STREAM, ADAPTER_STREAM = 5, 6
+NO_FRAME = -1
+
+
+@dataclass(frozen=True)
+class TrainingPoses:
+    """Normalised training poses, on the device.
+
+    Attributes:
+        x: Poses, ``(N, J, 2)``.
+        confidence: Of their joints, ``(N, J)``; ``None`` if the lifter takes none.
+        following: Which pose is the next frame of each, ``(N,)``; -1 for none. ``None`` without a
+            temporal discriminator.
+        d: True depth offsets, ``(N, J)``, for supervised training alone.
+    """
+
+    x: Tensor
+    confidence: Tensor | None = None
+    following: Tensor | None = None
+    d: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step sees.
+
+    Attributes:
+        x: Poses of the target domain, ``(B, J, 2)``.
+        confidence: Of their joints; ``None``: all are there.
+        following: The frames that follow some of them.
+        d: True depth offsets, for supervised training alone.
+        source: Poses of the source domain, ``(S, J, 2)``, before the adapter.
+        source_confidence: Of their joints.
+    """
+
+    x: Tensor
+    confidence: Tensor | None = None
+    following: NextFrames | None = None
+    d: Tensor | None = None
+    source: Tensor | None = None
+    source_confidence: Tensor | None = None
+
+
+class Order:
+    """Which of ``n`` poses are in a batch, each at most once an epoch.
+
+    The epoch's permutation is drawn anew when an epoch begins, or when a resumed run enters it. The
+    poses left over by the last whole batch of an epoch sit that epoch out.
+    """
+
+    def __init__(self, n: int, batch_size: int, device: torch.device, *key: int) -> None:
+        self.n, self.batch_size, self.device, self.key = n, min(batch_size, n), device, key
+        self.per_epoch = n // self.batch_size
+        self._epoch = -1
+        self._permutation = torch.empty(0, dtype=torch.long)
+
+    def rows(self, step: int) -> Tensor:
+        """The rows of a step's batch, ``(B,)``."""
+        epoch, place = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            generator = seeded(self.device, *self.key, epoch)
+            self._permutation = torch.randperm(self.n, generator=generator, device=self.device)
+            self._epoch = epoch
+        return self._permutation[place * self.batch_size : (place + 1) * self.batch_size]
+
+    def draws(self, step: int) -> torch.Generator:
+        """A generator for what else is drawn for a step's batch."""
+        return seeded(self.device, *self.key, *divmod(step, self.per_epoch))
+
+
+class Batches:
+    """Batches of training poses.
+
+    Args:
+        poses: The training poses.
+        batch_size: Poses per step; the whole set if it is smaller.
+        seed: The run's seed.
+        skeleton: The layout, for mirroring.
+        mirror: Whether to exchange left and right in half of the poses, at random.
+        source: Poses of the source domain; ``None``: there are none.
+        source_size: How many of them join a batch.
+    """
+
+    def __init__(
+        self,
+        poses: TrainingPoses,
+        batch_size: int,
+        seed: int,
+        skeleton: Skeleton,
+        mirror: bool,
+        source: TrainingPoses | None = None,
+        source_size: int = 0,
+    ) -> None:
+        self.poses, self.source, self.mirror = poses, source, mirror
+        device = poses.x.device
+        self.mirrored = torch.tensor(skeleton.mirror, device=device)
+        self.flip = torch.tensor([-1.0, 1.0], device=device)
+        self.target_order = Order(len(poses.x), batch_size, device, seed, BATCH_STREAM)
+        self.batch_size = self.target_order.batch_size
+        self.source_order = None
+        if source is not None:
+            size = max(source_size, 2)
+            self.source_order = Order(len(source.x), size, device, seed, SOURCE_STREAM)
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of a step."""
+        poses, rows = self.poses, self.target_order.rows(step)
+        chosen = self._chosen(self.target_order, step, len(rows))
+        following = None
+        if poses.following is not None:
+            after = poses.following[rows]
+            of = torch.nonzero(after != NO_FRAME)[:, 0]
+            after = after[of]
+            following = NextFrames(
+                self._seen(poses.x[after], chosen[of]),
+                of,
+                self._also(poses.confidence, after, chosen[of]),
+            )
+        source, source_confidence = None, None
+        if self.source is not None and self.source_order is not None:
+            others = self.source_order.rows(step)
+            turned = self._chosen(self.source_order, step, len(others))
+            source = self._seen(self.source.x[others], turned)
+            source_confidence = self._also(self.source.confidence, others, turned)
+        return Batch(
+            x=self._seen(poses.x.index_select(0, rows), chosen),
+            confidence=self._also(poses.confidence, rows, chosen),
+            following=following,
+            d=self._also(poses.d, rows, chosen),
+            source=source,
+            source_confidence=source_confidence,
+        )
+
+    def _chosen(self, order: Order, step: int, count: int) -> Tensor:
+        """Which poses are seen in a mirror."""
+        if not self.mirror:
+            return torch.zeros(count, dtype=torch.bool, device=self.flip.device)
+        draw = torch.rand(count, generator=order.draws(step), device=self.flip.device)
+        return draw < 0.5
+
+    def _also(self, values: Tensor | None, rows: Tensor, chosen: Tensor) -> Tensor | None:
+        """What else is known of the poses of some rows, if anything is."""
+        return None if values is None else self._seen(values.index_select(0, rows), chosen)
+
+    def _seen(self, values: Tensor, chosen: Tensor) -> Tensor:
+        """Poses ``(B, J, 2)``, or numbers of joints ``(B, J)``, some of them in a mirror."""
+        if not self.mirror:
+            return values
+        other = values[:, self.mirrored]
+        if values.ndim == 3:
+            other = other * self.flip
+        return torch.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), other, values)
+
+
+def next_frames(poses: PoseSet, temporal: TemporalConfig) -> np.ndarray:
+    """Which pose is the next frame of each, ``(N,)``; -1 for none.
+
+    The next frame is of the same subject, clip and camera, and the nearest one that is between
+    ``min_frames`` and ``max_frames`` later.
+
+    Args:
+        poses: The poses, in any order.
+        temporal: The bounds.
+    """
+    labels = (poses.subject, poses.clip, poses.camera)
+    keys = [label.index.astype(np.int64) for label in labels]
+    order = np.lexsort((poses.frame, *keys))
+    frame = poses.frame[order]
+    recording = np.stack([key[order] for key in keys])
+    following = np.full(len(poses), NO_FRAME, np.int64)
+    open_ = np.ones(len(poses), bool)
+    # The k-th frame after each, for as many as can lie within the bounds: frames may be thinned.
+    for k in range(1, temporal.max_frames + 1):
+        if k >= len(poses):
+            break
+        same = (recording[:, k:] == recording[:, :-k]).all(0)
+        distance = frame[k:] - frame[:-k]
+        fits = same & (distance >= temporal.min_frames) & (distance <= temporal.max_frames)
+        fits &= open_[:-k]
+        following[order[:-k][fits]] = order[k:][fits]
+        open_[:-k] &= ~fits
+    return following
+
+
+def seeded(device: torch.device, *key: int) -> torch.Generator:
+    """A generator whose stream is a function of the key alone."""
+    mixed = 0
+    for part in key:
+        # A 64-bit multiply-and-add mix; neighbouring keys get unrelated seeds.
+        mixed = (mixed ^ (part + 0x9E3779B97F4A7C15)) * 0xBF58476D1CE4E5B9 % 2**64
+        mixed ^= mixed >> 31
+    generator = torch.Generator(device=device)
+    generator.manual_seed(mixed % 2**63)
+    return generator
