@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from selflift.cycle import (
     CycleOutput,
+    NextFrames,
     as_seen_by_discriminator,
     keep_in_front,
     run_cycle,
@@ -20,6 +21,7 @@ from selflift.geometry.camera import project
 from selflift.geometry.normalise import pose_size
 from selflift.geometry.rotation import turn_about_root
 from selflift.models import Lifter
+from selflift.models.lifter import Lifted
 from selflift.views import KINDS, ViewSampler
 
 DEPTH = 10.0
@@ -34,8 +36,8 @@ class Oracle(Lifter):
         self.told = list(offsets)
         self.elevation_rad = elevation_rad
 
-    def offsets_and_elevation(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        return self.told.pop(0), self.elevation_rad
+    def _network(self, x: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        return self.told.pop(0), self.elevation_rad, None
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -91,7 +93,9 @@ def test_every_symbol_has_its_shape(kind: str) -> None:
     shapes = {"R": (B, 3, 3), "x": (B, J, 2), "y": (B, J, 2), "x_hat": (B, J, 2)}
     shapes |= {name: (B, J, 3) for name in ("X", "Y", "Y_hat", "X_hat")}
     shapes["elevation_rad"] = (B,)
-    assert set(shapes) == {f.name for f in dataclasses.fields(out)}
+    optional = {"confidence", "y_next"}
+    assert set(shapes) | optional == {f.name for f in dataclasses.fields(out)}
+    assert out.confidence is None and out.y_next is None
     for name, shape in shapes.items():
         value = getattr(out, name)
         if name == "elevation_rad" and kind != "learned":
@@ -215,3 +219,187 @@ def test_a_pose_in_one_point_has_a_finite_gradient_for_the_discriminator() -> No
     x = torch.zeros(2, 17, 2, requires_grad=True)
     as_seen_by_discriminator(x, 10.0, "unit").sum().backward()
     assert x.grad is not None and bool(x.grad.isfinite().all())
+
+
+class Listener(Lifter):
+    """Keeps what it was asked to lift."""
+
+    def lift_with_elevation(self, x: Tensor, confidence: Tensor | None = None) -> Lifted:
+        self.__dict__.setdefault("asked", []).append((x, confidence))
+        return super().lift_with_elevation(x, confidence)
+
+
+def listener() -> Listener:
+    torch.manual_seed(0)
+    lifter = Listener(width=16, num_blocks=2, confidences=True).eval()
+    nn.init.normal_(lifter.position_head.weight)
+    return lifter
+
+
+def confidences(n: int = B, seed: int = 4) -> Tensor:
+    """About a third of the joints missing, never the root."""
+    sure = torch.rand(n, J, generator=seeded(seed))
+    sure = torch.where(sure < 1 / 3, 0.0, sure)
+    sure[:, 0] = 1
+    return sure
+
+
+def test_the_second_lift_hides_the_joints_that_another_pose_lacks() -> None:
+    lifter, x, sure = listener(), poses(), confidences()
+    out = run_cycle(lifter, x, ViewSampler(), seeded(), sure)
+    assert out.confidence is sure
+    (first, of_first), (second, of_second) = lifter.asked
+    assert torch.equal(first, x) and torch.equal(of_first, sure)
+    assert torch.equal(second, out.y)
+    # The same masks, each with the confidences that belong together, at other poses.
+    apart = (of_second[:, None] != sure[None]).any(-1)
+    assert ((~apart).sum(1) == 1).all() and ((~apart).sum(0) == 1).all()
+    assert apart.diagonal().all(), "no pose keeps its own"
+    # What is hidden is found again, not known: y says nothing about it.
+    torch.testing.assert_close(out.Y_hat, lifter.lift(out.y, of_second))
+    y = out.y.masked_fill((of_second == 0)[..., None], torch.nan)
+    torch.testing.assert_close(out.Y_hat, lifter.lift(y, of_second))
+
+
+def test_what_stands_at_a_missing_joint_does_not_enter_the_cycle() -> None:
+    lifter, sure = listener(), confidences()
+    missing = (sure == 0)[..., None]
+    here, there = (
+        run_cycle(lifter, poses().masked_fill(missing, value), ViewSampler(), seeded(), sure)
+        for value in (0.0, 0.7)
+    )
+    for name in ("X", "Y", "y", "Y_hat", "X_hat", "x_hat"):
+        assert torch.equal(getattr(here, name), getattr(there, name)), name
+        assert torch.isfinite(getattr(here, name)).all()
+    # Missing joints have a place in the complete projection.
+    assert (here.y[missing[..., 0]].abs() > 0).all()
+
+
+def test_without_confidence_nothing_is_hidden() -> None:
+    lifter = listener()
+    run_cycle(lifter, poses(), ViewSampler(), seeded())
+    assert [confidence for _, confidence in lifter.asked] == [None, None]
+
+
+OF = torch.tensor([2, 7, 7, 0, 11])
+
+
+@pytest.mark.parametrize("confident", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_following_frames_are_seen_in_the_view_of_the_pose_they_follow(
+    kind: str, confident: bool
+) -> None:
+    lifter = small_lifter(elevation=kind == "learned", confidences=confident).eval()
+    x, after = poses(), poses(3)[: len(OF)]
+    sure, of_after = (confidences(), confidences(len(OF), 5)) if confident else (None, None)
+    following = NextFrames(after, OF, of_after)
+    out = run_cycle(lifter, x, ViewSampler(kind), seeded(), sure, following)
+    X = lifter.lift(after, of_after)
+    expected = project(turn_about_root(X, out.R[OF], 0, DEPTH))
+    torch.testing.assert_close(out.y_next, expected, atol=1e-6, rtol=1e-5)
+    # The frames that stand still show no motion.
+    still = NextFrames(x[OF], OF, None if sure is None else sure[OF])
+    standing = run_cycle(lifter, x, ViewSampler(kind), seeded(), sure, still)
+    torch.testing.assert_close(standing.y_next, standing.y[OF], atol=1e-6, rtol=1e-5)
+    assert (out.y_next - out.y[OF]).abs().amax((1, 2)).min() > 1e-3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_following_frames_change_nothing_else_in_evaluation_mode(kind: str) -> None:
+    lifter = small_lifter(elevation=kind == "learned").eval()
+    following = NextFrames(poses(3)[: len(OF)], OF)
+    alone = run_cycle(lifter, poses(), ViewSampler(kind), seeded())
+    out = run_cycle(lifter, poses(), ViewSampler(kind), seeded(), None, following)
+    for field in dataclasses.fields(out):
+        one, other = (getattr(o, field.name) for o in (alone, out))
+        if field.name == "y_next":
+            assert one is None and other.shape == (len(OF), J, 2)
+        elif one is None:
+            assert other is None
+        else:
+            torch.testing.assert_close(other, one, atol=1e-5, rtol=1e-5, msg=field.name)
+
+
+def test_poses_and_following_frames_are_one_batch_to_the_batch_norm() -> None:
+    lifter = small_lifter().train()
+    alone = copy.deepcopy(lifter)
+    after = poses(3)[: len(OF)]
+    run_cycle(lifter, poses(), ViewSampler(), seeded(), None, NextFrames(after, OF))
+    alone(torch.cat([poses(), after]))
+    found = 0
+    for norm, expected in zip(lifter.modules(), alone.modules(), strict=True):
+        if isinstance(norm, nn.BatchNorm1d):
+            assert torch.equal(norm.running_mean, expected.running_mean)
+            found += 1
+    assert found
+
+
+def test_gradient_flows_from_following_frames_to_every_parameter() -> None:
+    lifter = small_lifter(elevation=True)
+    after = NextFrames(poses(3)[: len(OF)], OF)
+    out = run_cycle(lifter, poses(), ViewSampler("learned"), seeded(), None, after)
+    (out.y_next * torch.randn(out.y_next.shape, generator=seeded(1))).sum().backward()
+    for name, parameter in lifter.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
+
+
+def test_a_following_joint_turned_behind_the_camera_projects_finitely() -> None:
+    offsets = torch.zeros(B + 1, J)
+    offsets[B, 5] = 40.0
+    x, told = poses(), [offsets, torch.zeros(B, J)]
+    # Behind the camera in some view: by half a turn.
+    R = ViewSampler().sample(x, None, seeded(3))
+    of = R[:, 2, 2].argmin()[None]
+    out = run_cycle(Oracle(told), x, ViewSampler(), seeded(3), None, NextFrames(x[of], of))
+    X = x[of][0] * (DEPTH + offsets[B])[:, None]
+    X = torch.cat([X, (DEPTH + offsets[B])[:, None]], -1)[None]
+    Y = turn_about_root(X, R[of], 0, DEPTH)
+    assert Y[0, 5, 2] < 0, "the case is to occur"
+    torch.testing.assert_close(out.y_next, project(keep_in_front(Y, 1.0)))
+
+
+def test_hidden_joints_lie_at_the_origin_and_have_no_part_in_the_size(
+    dtype: torch.dtype, tol: float
+) -> None:
+    x = poses().to(dtype)
+    present = (confidences() > 0).to(dtype)
+    hidden = present == 0
+    for size in ("unit", "kept"):
+        seen = as_seen_by_discriminator(x, DEPTH, size, present)
+        assert (seen[hidden] == 0).all() and (seen[~hidden][1:] != 0).any()
+        elsewhere = as_seen_by_discriminator(
+            x.masked_fill(hidden[..., None], 3.0), DEPTH, size, present
+        )
+        assert torch.equal(elsewhere, seen)
+        everything = as_seen_by_discriminator(x, DEPTH, size, torch.ones_like(present))
+        torch.testing.assert_close(everything, as_seen_by_discriminator(x, DEPTH, size))
+    kept = as_seen_by_discriminator(x, DEPTH, "kept", present)
+    torch.testing.assert_close(kept[~hidden], DEPTH * x[~hidden])
+    unit = as_seen_by_discriminator(x, DEPTH, "unit", present)
+    ones = torch.ones(B, dtype=dtype)
+    torch.testing.assert_close(pose_size(unit, ~hidden), ones, atol=10 * tol, rtol=0)
+
+
+def test_a_pose_of_which_all_is_hidden_is_finite_and_so_is_its_gradient() -> None:
+    x = poses().requires_grad_()
+    seen = as_seen_by_discriminator(x, DEPTH, "unit", torch.zeros(B, J))
+    seen.sum().backward()
+    assert (seen == 0).all() and (x.grad == 0).all()
+
+
+@pytest.mark.parametrize("known", ["pose", "next"])
+def test_confidences_of_only_the_pose_or_only_the_next_frame_are_kept(known: str) -> None:
+    lifter = small_lifter(confidences=True).eval()
+    x, missing = poses(), torch.ones(B, J)
+    missing[:, 4] = 0
+    of = torch.arange(B)
+    following = NextFrames(x, of, missing if known == "next" else None)
+    out = run_cycle(
+        lifter, x, ViewSampler(), seeded(), missing if known == "pose" else None, following
+    )
+    complete, incomplete = lifter.lift(x), lifter.lift(x, missing)
+    torch.testing.assert_close(out.X, incomplete if known == "pose" else complete)
+    expected = incomplete if known == "next" else complete
+    Y = turn_about_root(expected, out.R, 0, DEPTH)
+    assert out.y_next is not None
+    torch.testing.assert_close(out.y_next, project(Y))

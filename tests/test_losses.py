@@ -14,11 +14,13 @@ from selflift.losses import (
     GAMES,
     consistency_2d,
     consistency_3d,
+    correction_size,
     discriminator_accuracy,
     discriminator_loss,
     generator_loss,
     gradient_penalty,
     r1_penalty,
+    regression,
 )
 
 REAL, FAKE = [0.7, -1.3, 2.0, 0.1], [-0.4, 0.9, -2.2, 0.3]
@@ -216,3 +218,69 @@ def test_unknown_game_is_refused(function: str) -> None:
         getattr(losses, function)("chess", scores, scores)
     with pytest.raises(ValueError, match=words):
         generator_loss("chess", scores)
+
+
+@pytest.mark.parametrize("joints", ["mean", "sum"])
+def test_consistency_weighs_joints_by_their_confidence(
+    batch: tuple, dtype: torch.dtype, tol: float, joints: str
+) -> None:
+    x, x_hat = normal(*batch, 17, 2, seed=1), normal(*batch, 17, 2, seed=2)
+    confidence = normal(*batch, 17, seed=3).clamp(0, 1)
+    assert (confidence == 0).any() and ((confidence > 0) & (confidence < 1)).any()
+    squares = [math.dist(p, q) ** 2 for p, q in zip(
+        x.reshape(-1, 2).tolist(), x_hat.reshape(-1, 2).tolist(), strict=True
+    )]  # fmt: skip
+    weights = confidence.flatten().tolist()
+    total = sum(w * s for w, s in zip(weights, squares, strict=True))
+    expected = total / (sum(weights) if joints == "mean" else math.prod(batch))
+    loss = consistency_2d(x.to(dtype), x_hat.to(dtype), joints, confidence.to(dtype))
+    assert float(loss) == pytest.approx(expected, rel=10 * tol)
+    # A missing joint counts for nothing; if all are sure, nothing is weighed.
+    elsewhere = torch.where((confidence == 0)[..., None], 1e3, x_hat)
+    assert float(consistency_2d(x, elsewhere, joints, confidence)) == pytest.approx(expected)
+    sure = consistency_2d(x, x_hat, joints, torch.ones_like(confidence))
+    assert float(sure) == pytest.approx(float(consistency_2d(x, x_hat, joints)), rel=1e-9)
+
+
+def test_consistency_of_poses_that_lack_everything_is_nothing() -> None:
+    x = normal(3, 17, 2).requires_grad_()
+    for joints in ("mean", "sum"):
+        loss = consistency_2d(x, 2 * x, joints, torch.zeros(3, 17, dtype=x.dtype))
+        (gradient,) = torch.autograd.grad(loss, x)
+        assert float(loss.detach()) == 0 and (gradient == 0).all()
+    with pytest.raises(ValueError, match="loss.joints: expected 'mean' or 'sum', got 'max'"):
+        consistency_2d(x, x, "max", torch.ones(3, 17, dtype=x.dtype))
+
+
+def test_correction_size_is_the_mean_squared_length(
+    batch: tuple, dtype: torch.dtype, tol: float
+) -> None:
+    correction = normal(*batch, 17, 2)
+    expected = mean([math.hypot(*c) ** 2 for c in correction.reshape(-1, 2).tolist()])
+    assert float(correction_size(correction.to(dtype))) == pytest.approx(expected, rel=10 * tol)
+    assert float(correction_size(0 * correction)) == 0
+
+
+def test_regression_is_the_mean_distance_and_not_its_square(
+    batch: tuple, dtype: torch.dtype, tol: float
+) -> None:
+    lifted, bodies = normal(*batch, 17, 3, seed=1), normal(*batch, 17, 3, seed=2)
+    expected = mean([math.dist(p, q) for p, q in zip(
+        lifted.reshape(-1, 3).tolist(), bodies.reshape(-1, 3).tolist(), strict=True
+    )])  # fmt: skip
+    loss = float(regression(lifted.to(dtype), bodies.to(dtype)))
+    assert loss == pytest.approx(expected, rel=10 * tol)
+    assert float(regression(3 * lifted, 3 * bodies)) == pytest.approx(3 * expected)
+
+
+def test_regression_has_a_finite_gradient_where_the_lifter_is_right() -> None:
+    bodies = normal(4, 17, 3)
+    lifted = bodies.clone()
+    lifted[:, 5] += 1
+    lifted.requires_grad_()
+    loss = regression(lifted, bodies)
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(math.sqrt(3) / 17, rel=1e-4)
+    assert torch.isfinite(lifted.grad).all()
+    # However far a joint is off, it pulls alike.
+    torch.testing.assert_close(lifted.grad[:, 5].norm(dim=-1), torch.full((4,), 1 / 68).double())

@@ -190,3 +190,44 @@ def test_learned_without_an_elevation_is_refused() -> None:
 def test_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="view.kind: expected one of paper, known, learned, got"):
         ViewSampler("isometric")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_sample_is_levelled_and_then_looked_at(kind: str, dtype: torch.dtype) -> None:
+    own, like = elevations(50, 10, 4).to(dtype), torch.zeros(50, 17, 2, dtype=dtype)
+    sampler = ViewSampler(kind)
+    look, new = sampler.look(like, own, seeded())
+    level = sampler.level(like, own)
+    assert look.dtype == level.dtype == new.dtype == dtype
+    assert look.shape == level.shape == (50, 3, 3) and new.shape == (50,)
+    R = sampler.sample(like, own, seeded())
+    torch.testing.assert_close(R, torch.einsum("nij,njk->nik", look, level))
+    # The elevation is the one of the camera that looks at the upright body.
+    up = look @ UP.to(dtype)
+    tol = 1e-5 if dtype == torch.float32 else 1e-12
+    torch.testing.assert_close(up, pitch(new) @ UP.to(dtype), atol=tol, rtol=0)
+    assert new.std() > 0.01
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_level_undoes_the_elevation(kind: str) -> None:
+    own = elevations(50, 10, 4)
+    seen = {"paper": torch.zeros_like(own), "learned": own}
+    seen["known"] = torch.full_like(own, math.radians(17.0))
+    like = torch.zeros(50, 17, 3, dtype=own.dtype)
+    level = ViewSampler(kind, elevation_mean_deg=17.0).level(like, own)
+    up = (level @ pitch(seen[kind]) @ UP[:, None])[..., 0]
+    torch.testing.assert_close(up, UP.expand(50, 3), atol=1e-12, rtol=0)
+    # And turns nothing aside.
+    across = torch.tensor([1.0, 0.0, 0.0], dtype=own.dtype)
+    torch.testing.assert_close(level @ across, across.expand(50, 3))
+
+
+def test_paper_levels_nothing() -> None:
+    level = ViewSampler("paper").level(torch.zeros(9, 17, 3), torch.full((9,), 0.3))
+    assert torch.equal(level, torch.eye(3).expand(9, 3, 3))
+
+
+def test_level_of_learned_needs_an_elevation() -> None:
+    with pytest.raises(ValueError, match="'learned': expected a lifter with an elevation head"):
+        ViewSampler("learned").level(torch.zeros(3, 17, 3), None)

@@ -27,6 +27,8 @@ from selflift.skeleton import Skeleton
 from selflift.views import ViewSampler
 
 MIN_SIZE = 1e-6
+# The nearest depth at which a joint is projected; the paper's.
+NEAREST = 1.0
 
 
 @dataclass(frozen=True)
@@ -78,16 +80,17 @@ def make_composites(
         bones = rescale_bones(bones, config.bone_std, skeleton, generator)
     look, elevation = views.look(X, elevation_rad, generator)
     Y = turn_about_root(body_of(bones, skeleton), look, skeleton.root, depth)
-    # A limb that the turn takes behind the camera stays before it, as in the cycle.
-    d = Y[..., 2].clamp_min(1.0) - depth
+    # A limb that the turn takes behind the camera stays before it.
+    d = Y[..., 2].clamp_min(NEAREST) - depth
     x = project(torch.cat([Y[..., :2], (depth + d)[..., None]], dim=-1))
     if size is not None:
         # Real poses are scaled in the image; the same factor scales their depth offsets.
         factor = (size / pose_size(x).clamp_min(MIN_SIZE))[:, None]
         x, d = x * factor[..., None], d * factor
-    bodies = backproject(x, (depth + d).clamp_min(1.0))
+    bodies = backproject(x, (depth + d).clamp_min(NEAREST))
     if config.jitter > 0:
+        # The root errs too, and the pose is centred on where it seems to be.
         noise = torch.empty_like(x).normal_(generator=generator)
+        noise = noise - noise[:, skeleton.root, None]
         x = x + config.jitter * pose_size(x)[:, None, None] * noise
-        x = x - x[:, skeleton.root, None]
     return Composites(x, bodies, elevation)

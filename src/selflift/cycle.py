@@ -117,9 +117,13 @@ def _with_next(
     if following is None:
         return x, confidence
     both = torch.cat([x, following.x])
-    if confidence is None or following.confidence is None:
+    if confidence is None and following.confidence is None:
         return both, None
-    return both, torch.cat([confidence, following.confidence])
+    given = [
+        torch.ones_like(poses[..., 0]) if known is None else known
+        for poses, known in ((x, confidence), (following.x, following.confidence))
+    ]
+    return both, torch.cat(given)
 
 
 def keep_in_front(X: Float[Tensor, "*batch J 3"], min_depth: float) -> Float[Tensor, "*batch J 3"]:

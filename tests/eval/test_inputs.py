@@ -66,6 +66,15 @@ def test_what_the_config_names_replaces_the_checkpoints_data() -> None:
     assert inputs.resolve_data(config, metadata()) == expected
 
 
+def test_noise_can_be_put_on_or_taken_off(tmp_path: Path) -> None:
+    noisy = replace(TRAINED_ON.noise, kind="detector", jitter=3.0)
+    for trained, asked in (("none", "detector"), ("detector", "none")):
+        there = metadata(noise=asdict(replace(noisy, kind=trained)))
+        config = EvalConfig(data=EvalDataConfig(noise=asked))
+        assert inputs.resolve_data(config, there).noise == replace(noisy, kind=asked)
+        assert inputs.resolve_data(EvalConfig(), there).noise.kind == trained
+
+
 def test_named_subjects_are_those_of_the_split_alone() -> None:
     config = EvalConfig(split="val", data=EvalDataConfig(subjects=["S7"]))
     found = inputs.resolve_data(config, metadata(subjects={"train": ["S1"], "val": ["S8"]}))

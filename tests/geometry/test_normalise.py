@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -238,3 +239,143 @@ def test_skeleton_height_of_a_stick_man_is_his_height_in_any_posture() -> None:
     seated = torch.tensor([joints[name] for name in H36M_17.joints])
     for pose in (upright, seated):
         assert float(skeleton_height(pose, H36M_17)) == pytest.approx(1.6)
+
+
+def incomplete(rays: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """The same poses with about a third of the joints missing, never the root; and which."""
+    rng = np.random.default_rng(seed)
+    missing = torch.from_numpy(rng.random(rays.shape[:-1]) < 1 / 3)
+    missing[..., ROOT] = False
+    return rays.masked_fill(missing[..., None], torch.nan), missing
+
+
+@pytest.mark.parametrize("method", ["rotate", "translate"])
+def test_missing_joints_come_to_the_origin_and_change_no_other(
+    make_rays: Callable, batch: tuple, dtype: torch.dtype, tol: float, method: str
+) -> None:
+    normaliser = Normaliser.fit(make_rays(50, seed=1), H36M_17, DEPTH, method, "set")
+    rays = make_rays(*batch, dtype=dtype)
+    lacking, missing = incomplete(rays)
+    assert bool(missing.any()), "the case is to occur"
+    whole, seen = normaliser.apply(rays, H36M_17), normaliser.apply(lacking, H36M_17)
+    assert torch.equal(seen.present, ~missing) and bool(whole.present.all())
+    assert bool((seen.x[missing] == 0).all())
+    torch.testing.assert_close(seen.x[~missing], whole.x[~missing], atol=tol, rtol=0)
+    assert torch.equal(seen.R, whole.R) and torch.equal(seen.factor, whole.factor)
+
+
+def test_a_joint_without_one_of_its_coordinates_is_missing(make_rays: Callable) -> None:
+    normaliser = Normaliser.fit(make_rays(50, seed=1), H36M_17, DEPTH)
+    rays = make_rays(3)
+    rays[0, 5, 1], rays[2, 9, 0] = torch.nan, torch.inf
+    seen = normaliser.apply(rays, H36M_17)
+    assert (~seen.present).nonzero().tolist() == [[0, 5], [2, 9]]
+    assert bool(torch.isfinite(seen.x).all())
+
+
+@pytest.mark.parametrize("scale", ["set", "sample"])
+def test_only_complete_poses_are_measured(make_rays: Callable, scale: str) -> None:
+    rays = make_rays(40)
+    lacking = rays.clone()
+    lacking[::3], missing = incomplete(rays[::3])
+    assert bool(missing.any(-1).all()), "each of these is to lack a joint"
+    keep = [i for i in range(40) if i % 3]
+    fitted = Normaliser.fit(lacking, H36M_17, DEPTH, "rotate", scale)
+    assert fitted == Normaliser.fit(rays[keep], H36M_17, DEPTH, "rotate", scale)
+    assert fitted != Normaliser.fit(rays, H36M_17, DEPTH, "rotate", scale)
+
+
+def test_poses_that_all_lack_joints_are_refused(make_rays: Callable) -> None:
+    rays = make_rays(6)
+    rays[:, 4] = torch.nan
+    with pytest.raises(ValueError, match="at least one complete pose to measure .* got 6 poses"):
+        Normaliser.fit(rays, H36M_17, DEPTH)
+
+
+@pytest.mark.parametrize("method", ["rotate", "translate"])
+def test_poses_without_their_root_are_refused(make_rays: Callable, method: str) -> None:
+    normaliser = Normaliser.fit(make_rays(20), H36M_17, DEPTH, method)
+    rays = make_rays(5)
+    rays[1:3, ROOT] = torch.nan
+    words = "expected the root \\('Hip'\\) in every pose, got 2 without it; leave these out"
+    with pytest.raises(ValueError, match=words):
+        normaliser.apply(rays, H36M_17)
+
+
+@pytest.mark.parametrize("shares", [True, False])
+@pytest.mark.parametrize("method", ["rotate", "translate"])
+def test_poses_of_which_only_the_root_is_there_are_refused(
+    make_rays: Callable,
+    dtype: torch.dtype,
+    method: str,
+    shares: bool,
+) -> None:
+    normaliser = Normaliser.fit(make_rays(20, dtype=dtype), H36M_17, DEPTH, method, "sample")
+    if not shares:
+        normaliser = replace(normaliser, shares=())
+    for pose in make_rays(10, seed=2, dtype=dtype):
+        pose[1:] = torch.nan
+        with pytest.raises(ValueError, match="all joints in one point; drop such poses"):
+            normaliser.apply(pose, H36M_17)
+
+
+def test_shares_are_each_joints_part_of_the_mean_square(make_rays: Callable) -> None:
+    rays = make_rays(30)
+    shares = Normaliser.fit(rays, H36M_17, DEPTH, "translate").shares
+    x = (rays - rays[:, :1]).tolist()
+    squares = [sum(math.hypot(*pose[j]) ** 2 for pose in x) / 30 for j in range(17)]
+    assert shares == pytest.approx([17 * square / sum(squares) for square in squares])
+    assert shares[ROOT] == 0 and sum(shares) == pytest.approx(17)
+    # Feet are farther from the hip than knees are.
+    assert shares[H36M_17.index("RFoot")] > 2 * shares[H36M_17.index("RKnee")]
+
+
+def test_pose_size_of_what_is_there_agrees_with_a_loop(make_rays: Callable) -> None:
+    x = centre(make_rays(8), ROOT, "translate").x
+    _, missing = incomplete(x)
+    shares = torch.linspace(0.2, 1.8, 17, dtype=x.dtype)
+    plain, shared = pose_size(x, ~missing), pose_size(x, ~missing, shares)
+    for b in range(8):
+        there = [j for j in range(17) if not missing[b, j]]
+        square = sum(float(x[b, j].square().sum()) for j in there)
+        assert float(plain[b]) == pytest.approx(math.sqrt(square / len(there)), rel=1e-12)
+        expected = math.sqrt(square / sum(float(shares[j]) for j in there))
+        assert float(shared[b]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_of_complete_poses_pose_size_is_one_with_shares_and_without(
+    make_rays: Callable, batch: tuple, dtype: torch.dtype, tol: float
+) -> None:
+    x = centre(make_rays(*batch, dtype=dtype), ROOT, "translate").x
+    there = torch.ones(*batch, 17, dtype=torch.bool)
+    shares = torch.linspace(0.2, 1.8, 17, dtype=dtype)
+    for size in (pose_size(x, there), pose_size(x, there, shares)):
+        torch.testing.assert_close(size, pose_size(x), atol=tol, rtol=0)
+
+
+def test_a_pose_of_the_usual_extents_has_its_size_whatever_is_missing() -> None:
+    # Every joint as far from the root as ever, in any direction; large and small poses.
+    rng = np.random.default_rng(0)
+    angle = torch.from_numpy(rng.uniform(0, 2 * np.pi, (60, 17)))
+    reach = torch.from_numpy(np.concatenate([[0.0], rng.uniform(0.02, 0.2, 16)]))
+    scale = torch.from_numpy(rng.uniform(0.5, 2, (60, 1)))
+    x = torch.stack([angle.cos(), angle.sin()], -1) * (reach * scale)[..., None]
+    normaliser = Normaliser.fit(x, H36M_17, DEPTH, "translate", "sample")
+    lacking, missing = incomplete(x)
+    whole, seen = normaliser.apply(x, H36M_17), normaliser.apply(lacking, H36M_17)
+    torch.testing.assert_close(seen.factor, whole.factor, atol=0, rtol=1e-6)
+    torch.testing.assert_close(seen.x[~missing], whole.x[~missing], atol=1e-7, rtol=1e-6)
+    # Checkpoints from before count all joints alike, and such poses as smaller or larger.
+    alike = replace(normaliser, shares=()).apply(lacking, H36M_17)
+    assert (alike.factor / whole.factor - 1).abs().max() > 0.1
+
+
+def test_without_its_feet_a_person_does_not_count_as_smaller(make_rays: Callable) -> None:
+    normaliser = Normaliser.fit(make_rays(200), H36M_17, DEPTH, "rotate", "sample")
+    rays = make_rays(200, seed=1)
+    whole = normaliser.apply(rays, H36M_17).factor
+    rays[:, [H36M_17.index("RFoot"), H36M_17.index("LFoot")]] = torch.nan
+    ratio = normaliser.apply(rays, H36M_17).factor / whole
+    assert float(ratio.mean()) == pytest.approx(1, abs=0.02)
+    alike = replace(normaliser, shares=()).apply(rays, H36M_17).factor / whole
+    assert float(alike.mean()) > 1.1

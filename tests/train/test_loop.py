@@ -91,8 +91,9 @@ def test_tensorboard_shows_every_term_norm_rate_and_picture(tmp_path: Path) -> N
     events = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0, "images": 0})
     events.Reload()
     assert {
-        "loss/2d", "loss/3d", "loss/adversarial", "loss/total", "discriminator/loss", "discriminator/r1",
-        "discriminator/accuracy", "gradient/lifter", "discriminator/gradient", "optim/lr",
+        "loss/2d", "loss/3d", "loss/adversarial", "loss/composite", "loss/total",
+        "discriminator/loss", "discriminator/r1", "discriminator/accuracy", "gradient/lifter",
+        "discriminator/gradient", "optim/lr",
         "optim/lr_discriminator", "speed/samples_per_s", "validation/criterion",
         "validation/bone_variation", "validation/consistency_3d", "validation/knee_score",
     } <= set(events.Tags()["scalars"])  # fmt: skip

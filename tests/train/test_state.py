@@ -7,8 +7,8 @@ import copy
 import pytest
 import torch
 
-from selflift.train.state import TrainState
 from selflift.train.batches import Batch
+from selflift.train.state import TrainState
 from selflift.train.step import train_step
 from selflift.views import ViewSampler
 

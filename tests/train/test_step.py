@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from selflift.config import OptimConfig, TrainConfig
+from selflift.cycle import NextFrames, run_cycle
 from selflift.skeleton import H36M_17
-from selflift.train.state import TrainState
+from selflift.train import step
 from selflift.train.batches import Batch, Batches, TrainingPoses, seeded
+from selflift.train.state import TrainState
 from selflift.train.step import learning_rate_factor, train_step
 from selflift.views import ViewSampler
 
@@ -44,9 +46,9 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
     x = poses()
     one = Batches(TrainingPoses(x), 16, 5, H36M_17, mirror=True)
     other = Batches(TrainingPoses(x), 16, 5, H36M_17, mirror=True)
-    expected = [one(step).x for step in range(9)]
-    for step in (8, 3, 0):
-        torch.testing.assert_close(other(step).x, expected[step], rtol=0, atol=0)
+    expected = [one(k).x for k in range(9)]
+    for k in (8, 3, 0):
+        torch.testing.assert_close(other(k).x, expected[k], rtol=0, atol=0)
     another = Batches(TrainingPoses(x), 16, 6, H36M_17, mirror=True)
     assert not torch.equal(another(0).x, expected[0])
 
@@ -133,3 +135,100 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
             train_step(state, Batch(poses()), config, ViewSampler("learned"))
         weights.append(state.lifter.state_dict())
     assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
+
+
+def pairs(x: torch.Tensor) -> Batch:
+    """Poses that move a little to their next frame; one pose in four has none."""
+    of = torch.arange(len(x))[torch.arange(len(x)) % 4 != 0]
+    step = 0.002 * torch.randn(len(of), 17, 2, generator=torch.Generator().manual_seed(3))
+    step[:, 0] = 0
+    return Batch(x, following=NextFrames(x[of] + step, of))
+
+
+def test_the_temporal_discriminator_plays_and_its_term_reaches_the_lifter() -> None:
+    gradients = []
+    for weight in (0.0, 1.0):
+        config = tiny(w_temporal=weight)
+        config.model.temporal_discriminator.width = 32
+        config.model.temporal_discriminator.num_blocks = 1
+        state = TrainState.create(config, "h36m_17", CPU)
+        assert ("temporal_discriminator" in state.networks) == (weight > 0)
+        batch = pairs(poses()) if weight else Batch(poses())
+        scalars = train_step(state, batch, config, ViewSampler("learned")).scalars
+        assert ("loss/temporal" in scalars) == (weight > 0)
+        assert ("temporal_discriminator/accuracy" in scalars) == (weight > 0)
+        gradients.append(scalars["gradient/lifter"])
+    assert gradients[0] != gradients[1]
+
+
+def test_motions_are_differences_of_one_view_in_the_unit_of_real_motion() -> None:
+    config = tiny(w_temporal=1.0)
+    state = TrainState.create(config, "h36m_17", CPU)
+    batch = pairs(poses())
+    out = run_cycle(
+        state.lifter.eval(), batch.x, ViewSampler(), seeded(CPU, 0), None, batch.following
+    )
+    (real, _), (fake, _) = step._shown(out, batch, 10.0, "kept")["temporal_discriminator"]
+    assert batch.following is not None and out.y_next is not None
+    of = batch.following.of
+    unit = (batch.x[of] - batch.following.x).square().mean().sqrt()
+    torch.testing.assert_close(real, (batch.x[of] - batch.following.x) / unit, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(fake, (out.y[of] - out.y_next) / unit, rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_without_pairs_leaves_the_temporal_discriminator_out_of_the_step() -> None:
+    config = tiny(w_temporal=1.0)
+    state = TrainState.create(config, "h36m_17", CPU)
+    empty = NextFrames(torch.empty(0, 17, 2), torch.empty(0, dtype=torch.long))
+    batch = Batch(poses(), following=empty)
+    scalars = train_step(state, batch, config, ViewSampler("learned")).scalars
+    assert "loss/temporal" not in scalars
+
+
+def test_joints_that_either_frame_lacks_have_no_motion() -> None:
+    config = tiny(w_temporal=1.0)
+    config.model.lifter.confidences = True
+    state = TrainState.create(config, "h36m_17", CPU)
+    plain = pairs(poses())
+    assert plain.following is not None
+    first, then = torch.ones(64, 17), torch.ones(len(plain.following.of), 17)
+    first[plain.following.of[5], 3] = 0
+    then[7, 4] = 0
+    following = replace(plain.following, confidence=then)
+    batch = replace(plain, confidence=first, following=following)
+    out = run_cycle(
+        state.lifter,
+        batch.x * first[..., None],
+        ViewSampler("paper"),
+        seeded(CPU, 0),
+        first,
+        following,
+    )
+    (real, both), (fake, same) = step._shown(out, batch, 10.0, "unit")["temporal_discriminator"]
+    assert both is not None and same is not None and torch.equal(both, same)
+    assert both[5, 3] == both[7, 4] == 0 and both.sum() == both.numel() - 2
+    for motion in (real, fake):
+        assert not motion[5, 3].any() and not motion[7, 4].any()
+
+
+def test_supervised_training_regresses_to_the_true_offsets() -> None:
+    config = tiny(w_adv=0.0, w_2d=0.0, w_3d=0.0, w_composite=0.0, w_truth=1.0)
+    config.optim.lr, config.trainer.steps = 2e-3, 200
+    state = TrainState.create(config, "h36m_17", CPU)
+    x = poses()
+    d = 3 * x[..., 0] - 2 * x[..., 1]
+    for _ in range(200):
+        scalars = train_step(state, Batch(x, d=d), config, ViewSampler("learned")).scalars
+    assert float(scalars["loss/truth"]) < 0.1 * float(d.square().mean())
+    assert float(scalars["loss/total"]) == float(scalars["loss/truth"])
+
+
+def test_composites_come_in_slowly() -> None:
+    config = tiny(w_2d=0.0, w_3d=0.0, w_adv=0.0, w_composite=2.0)
+    config.composite.warmup = 4
+    state = TrainState.create(config, "h36m_17", CPU)
+    shares = []
+    for _ in range(6):
+        scalars = train_step(state, Batch(poses()), config, ViewSampler("learned")).scalars
+        shares.append(float(scalars["loss/total"] / scalars["loss/composite"]))
+    assert shares == pytest.approx([0.5, 1, 1.5, 2, 2, 2])

@@ -236,8 +236,8 @@ class CompositeConfig:
         legs: Share of bodies that get another body's legs.
         arms: Share of left arms, and of right ones, that come from another body.
         bone_std: Spread of the logarithm of bone lengths.
-        jitter: Noise added to their projections before they are lifted, N(0, jitter), as a share
-            of a pose's size.
+        jitter: Noise added to every joint of their projections before they are centred and lifted,
+            N(0, jitter), as a share of a pose's size.
         warmup: Steps over which the term's weight rises linearly from zero. Before depth has
             formed, bodies are flat, and a lifter that learns from them stays flat.
     """
@@ -391,12 +391,14 @@ class EvalDataConfig:
         root: See :class:`DataConfig`.
         name: See :class:`DataConfig`.
         subjects: Subjects of the pose set ``{name}.h5``, whatever the split.
+        noise: Kind of the noise on 2D, :class:`NoiseConfig`; its numbers are the checkpoint's.
     """
 
     source: str | None = None
     root: str | None = None
     name: str | None = None
     subjects: list[str] | None = None
+    noise: str | None = None
 
 
 @dataclass

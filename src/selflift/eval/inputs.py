@@ -89,8 +89,10 @@ def load_poses(config: EvalConfig, model: Model) -> tuple[PoseSet, Origin]:
         _check_subjects(config, f"data.source={data.source}")
     place = "" if data.source == "synthetic" else f" in {data.root}"
     words = f"{config.split} split of source '{data.source}'{place}"
-    filmed = data.source != "files"
-    return load_split(data, config.split), Origin(words, GROUND_TRUTH if filmed else NOT_STATED)
+    exact = data.source != "files" and data.noise.kind == "none"
+    if data.noise.kind != "none":
+        words += f", its 2D with noise of kind '{data.noise.kind}'"
+    return load_split(data, config.split), Origin(words, GROUND_TRUTH if exact else NOT_STATED)
 
 
 def _check_subjects(config: EvalConfig, got: str) -> None:
@@ -157,6 +159,8 @@ def resolve_data(config: EvalConfig, metadata: Mapping[str, Any]) -> DataConfig:
     # A checkpoint from another machine names a folder that is not on this one.
     if "root" not in given and here and not Path(data.root).is_dir():
         given["root"] = here
+    if "noise" in given:
+        given["noise"] = replace(data.noise, kind=given["noise"])
     if "subjects" in given:
         given["subjects"] = replace(data.subjects, **{config.split: given["subjects"]})
     return replace(data, **given)

@@ -1,9 +1,9 @@
 r"""Bodies taken apart and put together again: bones, their lengths, and limbs of other bodies.
 
-A body is the tree of its bones: joint = parent + bone. Bones of one length all through a recording,
-limbs in other people's proportions, or the legs of one pose under the trunk of another make new
-bodies that are as plausible as the ones they come from. Everything here works on root-centred 3D
-poses of any source, in any unit; nothing is measured on 3D truth.
+A body is the tree of its bones: joint = parent + bone. Limbs in other people's proportions, or the
+legs of one pose under the trunk of another, make new bodies that are as plausible as the ones they
+come from. Everything here works on root-centred 3D poses of any source, in any unit; nothing is
+measured on 3D truth.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from selflift.geometry.normalise import skeleton_height
 from selflift.skeleton import Skeleton
 
 
@@ -28,33 +27,6 @@ def body_of(bones: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Ten
     """The root-centred body that has these bones; the inverse of :func:`bones_of`."""
     # Which bones lie between each joint and the root: a body is a sum, one matrix product.
     return _chains(skeleton).to(bones) @ bones
-
-
-def with_constant_bones(
-    X: Float[Tensor, "batch J 3"], group: Int[Tensor, "batch"], skeleton: Skeleton
-) -> Float[Tensor, "batch J 3"]:
-    """Bodies whose bones keep one length, relative to the body's height, through each group.
-
-    Bones keep their directions and get the median length of their group, left and right averaged;
-    all bodies get the mean height of the set.
-
-    Args:
-        X: Root-centred bodies.
-        group: Whose bodies belong together: one person in one recording.
-        skeleton: A layout with legs.
-    """
-    bones = bones_of(X, skeleton)
-    length = bones.norm(dim=-1)
-    height = skeleton_height(X, skeleton)
-    relative = length / height[:, None].clamp_min(1e-12)
-    median = torch.empty_like(relative)
-    order = torch.argsort(group, stable=True)
-    sizes = torch.unique_consecutive(group[order], return_counts=True)[1]
-    for rows in torch.split(order, sizes.tolist()):
-        median[rows] = relative[rows].median(0).values
-    median = (median + median[:, list(skeleton.mirror)]) / 2
-    scale = median * height.mean() / length.clamp_min(1e-12)
-    return body_of(bones * scale[..., None], skeleton)
 
 
 def rescale_bones(
@@ -127,7 +99,7 @@ def legs_below(skeleton: Skeleton) -> list[int]:
 
 
 def arms_below(skeleton: Skeleton) -> list[tuple[tuple[int, int], int, list[int]]]:
-    """Each arm: both shoulders, the joint that they hang on, and the joints below the shoulder.
+    """Each arm: both shoulders, the joint of the spine they hang on, the joints below the shoulder.
 
     Empty for a layout that does not say which joints are shoulders (``Skeleton.parts``) or whose
     shoulders hang on the root itself, so that there is no spine to turn an arm with.
@@ -136,11 +108,21 @@ def arms_below(skeleton: Skeleton) -> list[tuple[tuple[int, int], int, list[int]
     if "LShoulder" not in parts or "RShoulder" not in parts:
         return []
     left, right = parts.index("LShoulder"), parts.index("RShoulder")
-    attached = skeleton.parents[left]
-    if attached != skeleton.parents[right] or attached in (-1, skeleton.root):
+    above = _ancestors(skeleton, right)
+    # Collar bones may lie between.
+    attached = next(joint for joint in _ancestors(skeleton, left) if joint in above)
+    if attached == skeleton.root:
         return []
     below = [_descendants(skeleton, shoulder) for shoulder in (left, right)]
     return [((left, right), attached, joints) for joints in below if joints]
+
+
+def _ancestors(skeleton: Skeleton, joint: int) -> list[int]:
+    """From the parent up to the root."""
+    found = []
+    while (joint := skeleton.parents[joint]) != -1:
+        found.append(joint)
+    return found or [skeleton.root]
 
 
 def _descendants(skeleton: Skeleton, joint: int) -> list[int]:

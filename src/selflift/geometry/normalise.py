@@ -88,7 +88,6 @@ def pose_size(
         return square.mean(-1).sqrt()
     weight = present.to(x.dtype)
     expected = weight if shares is None else weight * shares.to(x)
-    # The root's share is 0, so a pose of which nothing else is there has no size at all.
     return ((square * weight).sum(-1) / expected.sum(-1).clamp_min(1e-12)).sqrt()
 
 
@@ -175,6 +174,8 @@ class Normaliser:
             )
         factor = float(1 / (depth * distance))
         square = x.square().sum(-1).double().mean(0)
+        # Exactly: after a rotation the root lies at the origin but for rounding.
+        square[skeleton.root] = 0
         shares = tuple((square / square.mean()).tolist())
         return cls(centre_method, scale, factor, factor * float(pose_size(x).mean()), shares)
 
@@ -196,8 +197,9 @@ class Normaliser:
             )
         centred = centre(rays, skeleton.root, self.centre)
         x = torch.where(present[..., None], centred.x, torch.zeros_like(centred.x))
-        size = pose_size(x, present, torch.tensor(self.shares) if self.shares else None)
-        if not bool((size > MIN_EXTENT).all()):
+        shares = torch.tensor(self.shares, dtype=x.dtype) if self.shares else None
+        size = pose_size(x, present, shares)
+        if not bool(((size > MIN_EXTENT) & (present.sum(-1) > 1)).all()):
             raise ValueError(
                 "normalise: expected poses with an extent, got at least one with all joints in "
                 "one point; drop such poses"

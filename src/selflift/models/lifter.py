@@ -125,7 +125,7 @@ class Lifter(nn.Module):
         self, x: Float[Tensor, "*batch J 2"], confidence: Float[Tensor, "*batch J"] | None = None
     ) -> Lifted:
         """3D poses and all else that the lifter says; arguments as in :meth:`lift`."""
-        if confidence is None:
+        if confidence is None or not self.confidences:
             confidence = torch.ones_like(x[..., 0])
         d, elevation_rad, shift = self._network(x, confidence)
         if not self.training and self.mirror_average:

@@ -110,10 +110,9 @@ def _step(
     if loss.w_bone > 0:
         terms["bone"] = (loss.w_bone, losses.bone_variation(out.X, lifter.skeleton))
     if loss.w_composite > 0:
-        terms["composite"] = (
-            loss.w_composite,
-            _composite(state, out, config, views, size, generator),
-        )
+        warmup = config.composite.warmup
+        weight = loss.w_composite * (min(1.0, (state.step + 1) / warmup) if warmup else 1.0)
+        terms["composite"] = (weight, _composite(state, out, config, views, size, generator))
     if loss.w_truth > 0:
         assert batch.d is not None
         n = len(batch.x)
@@ -123,8 +122,8 @@ def _step(
     for name, (_, fake) in players.items():
         if name in state.networks:
             D = state.networks[name].requires_grad_(False)
-            weight, term = PLAYERS[name]
-            terms[term] = (getattr(loss, weight), losses.generator_loss(loss.game, D(*fake)))
+            key, term = PLAYERS[name]
+            terms[term] = (getattr(loss, key), losses.generator_loss(loss.game, D(*fake)))
             D.requires_grad_(True)
     total = torch.stack([weight * term for weight, term in terms.values() if weight > 0]).sum()
     state.lifter_optimiser.zero_grad(set_to_none=True)

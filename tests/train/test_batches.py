@@ -1,0 +1,116 @@
+"""Batches with all that may belong to a pose: its next frame, confidences, source poses, truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selflift.config import TemporalConfig
+from selflift.data.poses import Labels, PoseSet
+from selflift.skeleton import H36M_17
+from selflift.train.batches import NO_FRAME, Batches, TrainingPoses, next_frames
+
+
+def recorded(frames: dict[str, list[int]], cameras: int = 1) -> PoseSet:
+    """Poses of several clips, clip by clip and camera by camera, at given frames."""
+    clips = [c for c, own in frames.items() for _ in range(cameras * len(own))]
+    films = [f"{c}/{k}" for c, own in frames.items() for k in range(cameras) for _ in own]
+    frame = [f for own in frames.values() for _ in range(cameras) for f in own]
+    n = len(frame)
+    return PoseSet(
+        skeleton=H36M_17,
+        poses_2d=np.zeros((n, 17, 2), np.float32),
+        subject=Labels.of(["S1"] * n),
+        action=Labels.of(["Walk"] * n),
+        clip=Labels.of(clips),
+        camera=Labels.of(films),
+        frame=np.array(frame, np.int64),
+        fps=np.full(n, 50, np.float32),
+    )
+
+
+def test_the_next_frame_is_the_nearest_one_of_the_same_recording_within_the_bounds() -> None:
+    poses = recorded({"a": [0, 2, 4, 9, 30], "b": [31, 32, 33]})
+    after = next_frames(poses, TemporalConfig(min_frames=1, max_frames=5))
+    assert after.tolist() == [1, 2, 3, NO_FRAME, NO_FRAME, 6, 7, NO_FRAME]
+    after = next_frames(poses, TemporalConfig(min_frames=4, max_frames=7))
+    assert after.tolist() == [2, 3, 3, *[NO_FRAME] * 5]
+    after = next_frames(poses, TemporalConfig(min_frames=2, max_frames=2))
+    assert after.tolist() == [1, 2, NO_FRAME, NO_FRAME, NO_FRAME, 7, NO_FRAME, NO_FRAME]
+
+
+def test_cameras_are_no_successors_of_each_other_and_order_does_not_matter() -> None:
+    poses = recorded({"a": [0, 1, 2], "b": [3, 4]}, cameras=2)
+    bounds = TemporalConfig(1, 1)
+    after = next_frames(poses, bounds)
+    assert after.tolist() == [1, 2, -1, 4, 5, -1, 7, -1, 9, -1]
+    order = np.random.default_rng(0).permutation(len(poses))
+    shuffled = next_frames(poses.select(order), bounds)
+    place = np.argsort(order)
+    expected = np.where(after == NO_FRAME, NO_FRAME, place[after])
+    assert np.array_equal(shuffled, expected[order])
+
+
+def test_one_pose_has_no_next_frame() -> None:
+    assert next_frames(recorded({"a": [5]}), TemporalConfig()).tolist() == [NO_FRAME]
+
+
+def numbered(n: int) -> TrainingPoses:
+    """Poses that carry their row in every coordinate."""
+    row = torch.arange(1.0, n + 1)
+    joint = torch.arange(17.0)
+    following = torch.arange(1, n + 1)
+    following[4::5] = NO_FRAME
+    following[-1] = NO_FRAME
+    return TrainingPoses(
+        x=(row[:, None] + 100 * joint)[..., None].expand(n, 17, 2).clone(),
+        confidence=row[:, None] + 1000 * joint,
+        following=following,
+        d=-row[:, None] - 100 * joint,
+    )
+
+
+def row_of(x: Tensor) -> Tensor:
+    return x[:, 0, 0].abs().round().long() - 1
+
+
+def test_what_belongs_to_a_pose_stays_with_it_also_in_the_mirror() -> None:
+    poses = numbered(40)
+    batch = Batches(poses, 40, 0, H36M_17, mirror=True)(0)
+    rows, mirrored = row_of(batch.x), batch.x[:, 0, 0] < 0
+    assert 5 < int(mirrored.sum()) < 35
+    order = torch.tensor(H36M_17.mirror)
+    for name in ("confidence", "d"):
+        value, original = getattr(batch, name), getattr(poses, name)[rows]
+        expected = torch.where(mirrored[:, None], original[:, order], original)
+        assert torch.equal(value, expected), name
+    following = batch.following
+    assert following is not None and poses.following is not None
+    assert torch.equal(following.of, torch.nonzero(poses.following[rows] != NO_FRAME)[:, 0])
+    assert torch.equal(row_of(following.x), poses.following[rows[following.of]])
+    # A pair is seen in the mirror as a whole, or not at all.
+    assert torch.equal(following.x[:, 0, 0] < 0, mirrored[following.of])
+    assert following.confidence is not None and poses.confidence is not None
+    assert torch.equal(following.confidence[:, 0], poses.confidence[row_of(following.x), 0])
+
+
+def test_source_poses_come_each_once_an_epoch_of_their_own() -> None:
+    source = replace(numbered(12), following=None, d=None)
+    batches = Batches(numbered(40), 8, 3, H36M_17, False, source, source_size=4)
+    seen = []
+    for step in range(6):
+        batch = batches(step)
+        assert batch.x.shape == (8, 17, 2)
+        assert batch.source is not None and batch.source_confidence is not None
+        assert torch.equal(batch.source_confidence[:, 0], batch.source[:, 0, 0])
+        seen += row_of(batch.source).tolist()
+    assert sorted(seen[:12]) == sorted(seen[12:]) == list(range(12))
+    assert seen[:12] != seen[12:]
+
+
+def test_what_is_not_asked_for_is_not_there() -> None:
+    batch = Batches(TrainingPoses(numbered(8).x), 4, 0, H36M_17, mirror=True)(0)
+    assert batch.confidence is batch.following is batch.source is batch.d is None
