@@ -3,9 +3,13 @@
     python scripts/reproduce.py demo        # the built-in synthetic default
     python scripts/reproduce.py cmu         # motion capture; needs the files of data/README.md
     python scripts/reproduce.py cmu cmu-consistency cmu-adversary --jobs 2
+    python scripts/reproduce.py ablation --jobs 2 --markdown ablation.md      # all of it
+    python scripts/reproduce.py ablation --rows both temporal --views learned --inputs gt
+    python scripts/reproduce.py ablation --table-only                         # what is there
 
 A run that is there already (its evaluation is written) is not repeated; one that was interrupted is
-resumed. Each run is a process of its own, so its CPU time can be told.
+resumed. Each run is a process of its own, so its CPU time can be told, and one that fails leaves
+the others be.
 """
 
 from __future__ import annotations
@@ -15,48 +19,143 @@ import json
 import resource
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 
+PLAIN = ["experiment=cmu", "loss.w_composite=0"]
 ROWS = {
-    "demo": ("synthetic: self-consistency + adversary", []),
-    "cmu": ("cmu17: self-consistency + adversary", ["experiment=cmu"]),
-    "cmu-consistency": ("cmu17: self-consistency alone", ["experiment=cmu", "loss.w_adv=0"]),
-    "cmu-adversary": (
-        "cmu17: adversary alone", ["experiment=cmu", "loss.w_2d=0", "loss.w_3d=0"],
-    ),
+    "demo": ("synthetic: consistency + adversary + composites", []),
+    "cmu": ("cmu17: consistency + adversary + composites", ["experiment=cmu"]),
+    "cmu-plain": ("cmu17: consistency + adversary", PLAIN),
+    "cmu-consistency": ("cmu17: consistency alone", [*PLAIN, "loss.w_adv=0"]),
+    "cmu-adversary": ("cmu17: adversary alone", [*PLAIN, "loss.w_2d=0", "loss.w_3d=0"]),
     "cmu-paper-views": ("cmu17: the paper's views", ["experiment=cmu", "view=paper"]),
     "cmu-known-views": ("cmu17: camera pitch given", ["experiment=cmu", "view=known"]),
+    "cmu-noisy": ("cmu17, detector-like 2D", ["experiment=cmu_noisy"]),
+    "cmu-supervised": (
+        "cmu17: NOT unsupervised, trained on the 3D truth", ["experiment=cmu_supervised"],
+    ),
 }  # fmt: skip
+# Means over actions, but where the title says else.
 COLUMNS = {
     "PA-MPJPE (proper)": "pa_mpjpe_mm",
+    "over frames": "pa_mpjpe_mm over frames",
     "PA (reflection)": "pa_mpjpe_reflected_mm",
     "N-MPJPE (LSQ scale)": "n_mpjpe_mm",
+    "N over frames": "n_mpjpe_mm over frames",
     "flat PA": "flat_pa_mpjpe_mm",
 }
 
+# The ablation: a file of configs/ablation each, crossed with views and inputs.
+ABLATION = {
+    "cycle": "self-consistency alone",
+    "adversary": "adversary alone",
+    "both": "self-consistency + adversary",
+    "temporal": "both + temporal discriminator",
+    "adapter": "both + domain adapter",
+    "all": "both + temporal discriminator + domain adapter",
+    "source": "both + the other domain as it is (not in the paper)",
+    "composites": "both + composite bodies (not in the paper)",
+}
+VIEWS = ("paper", "known", "learned")
+INPUTS = {"gt": "2D truth", "detected": "detector-like 2D"}
+ABLATION_COLUMNS = {"PA-MPJPE": "pa_mpjpe_mm", "N-MPJPE": "n_mpjpe_mm"}
+# The report and narrow intervals take longer than the lifting; so many resamples are the fewest.
+QUICK = ("report=false", "resamples=100")
+# A mirrored body fits the truth only by reflection. A flat one, or one that is merely bad, gains
+# a few per cent from it.
+MIRRORED = 0.8
+# Exit statuses of a process that was told to stop, by itself or by the signal.
+INTERRUPTED = (130, 143, -2, -15)
 
-def run(row: str, seed: int, output: Path) -> Path:
-    """Train and evaluate one run, unless that is done; returns its metrics file."""
-    folder = output / row / f"seed{seed}"
-    metrics = folder / "eval_test" / "metrics.json"
-    if metrics.is_file():
-        return metrics
-    if (folder / "checkpoints" / "last.pt").is_file():
-        arguments = [f"resume={folder}"]
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its evaluation.
+
+    Attributes:
+        folder: The run folder.
+        train: Overrides of the training.
+        evaluate: Overrides of the evaluation.
+    """
+
+    folder: Path
+    train: tuple[str, ...]
+    evaluate: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> Path:
+        """What it ends with."""
+        return self.folder / "eval_test" / "metrics.json"
+
+    @property
+    def resumable(self) -> bool:
+        """Whether its training has saved anything."""
+        return (self.folder / "checkpoints" / "last.pt").is_file()
+
+    @property
+    def record(self) -> Path:
+        """Where its overrides are kept."""
+        return self.folder / "overrides.json"
+
+
+def check(run: Run) -> None:
+    """Refuse a folder with a run of other overrides.
+
+    Raises:
+        ValueError: Naming the folder, what is expected and what was found.
+    """
+    if not (run.record.is_file() and (run.resumable or run.metrics.is_file())):
+        return
+    made = json.loads(run.record.read_text())
+    if made != list(run.train):
+        raise ValueError(
+            f"'{run.folder}': expected a run of {' '.join(run.train)}, got one of "
+            f"{' '.join(made)}; choose another --output, or give the overrides it was made with"
+        )
+
+
+def make(run: Run, stop: threading.Event) -> bool:
+    """Train and evaluate one run, unless that is done.
+
+    Args:
+        run: The run.
+        stop: Once set, nothing more is begun; set here if the run is interrupted.
+
+    Returns:
+        Whether it has failed.
+    """
+    if run.metrics.is_file() or stop.is_set():
+        return False
+    began = time.monotonic()
+    if run.resumable:
+        arguments = [f"resume={run.folder}"]
     else:
-        arguments = [*ROWS[row][1], f"seed={seed}", f"output_dir={folder}"]
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "log.txt", "a") as log:
+        arguments = [*run.train, f"output_dir={run.folder}"]
+        run.folder.mkdir(parents=True, exist_ok=True)
+        run.record.write_text(json.dumps(run.train) + "\n")
+    with open(run.folder / "log.txt", "a") as log:
         for module, given in (
             ("selflift.train", [*arguments, "trainer.progress=false"]),
-            ("selflift.eval", [f"checkpoint={folder}", "split=test"]),
+            ("selflift.eval", [f"checkpoint={run.folder}", "split=test", *run.evaluate]),
         ):
             command = [sys.executable, "-m", module, *given]
-            if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode:
-                sys.exit(f"reproduce: {' '.join(command)} failed; see {folder / 'log.txt'}")
-    return metrics
+            status = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode
+            if status in INTERRUPTED:
+                stop.set()
+                return False
+            if status:
+                told = f"{' '.join(command)} failed; see {run.folder / 'log.txt'}"
+                print(f"reproduce: {told}", file=sys.stderr)
+                return True
+    print(f"{run.folder}: done in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return False
 
 
 def table(results: dict[str, list[Path]]) -> str:
@@ -67,40 +166,179 @@ def table(results: dict[str, list[Path]]) -> str:
     ]
     for row, files in results.items():
         found = [_means(path) for path in files]
-        cells = []
-        for key in COLUMNS.values():
-            values = [metrics[key] for metrics in found]
-            spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
-            cells.append(f"{mean(values):.1f}{spread}")
+        cells = [_cell([metrics[key] for metrics in found]) for key in COLUMNS.values()]
         each = ", ".join(f"{metrics['pa_mpjpe_mm']:.1f}" for metrics in found)
         lines.append(f"| {ROWS[row][0]} | {len(found)} | " + " | ".join(cells) + f" | {each} |")
     return "\n".join(lines)
 
 
+def ablation_table(results: dict[tuple[str, str, str], list[Path]], num_seeds: int) -> str:
+    """Markdown: a line per row; for each input and view, means over seeds and their spread.
+
+    Args:
+        results: The metrics files there are, by row, view and input.
+        num_seeds: How many there should be of each; fewer are told in the cell.
+    """
+    rows, views, inputs = (tuple(dict.fromkeys(names)) for names in zip(*results, strict=True))
+    head, first = [], next(iter(ABLATION_COLUMNS))
+    for given, view in product(inputs, views):
+        for name in ABLATION_COLUMNS:
+            head.append(f"{INPUTS[given]}, view={view}: {name}" if name == first else name)
+    lines = ["| row | " + " | ".join(head) + " |", "| --- " * (len(head) + 1) + "|"]
+    note = (
+        "Millimetres on the test split; mean ± standard deviation over seeds "
+        f"(n={num_seeds}, unless a cell says otherwise)."
+    )
+    told = ""
+    for row in rows:
+        cells = []
+        for given, view in product(inputs, views):
+            found, mark = [_means(path) for path in results[row, view, given]], ""
+            if mirrored := sum(map(is_mirrored, found)):
+                mark += f" †{mirrored}"
+                told = (
+                    " †k: k of the runs ended mirrored (with reflection, PA-MPJPE is below "
+                    f"{MIRRORED:.0%} of the proper one), so that the mean says little."
+                )
+            if 0 < len(found) < num_seeds:
+                mark += f" (n={len(found)})"
+            for key in ABLATION_COLUMNS.values():
+                cells.append(_cell([metrics[key] for metrics in found]) + mark)
+        lines.append(f"| `{row}`: {ABLATION[row]} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", note + told])
+
+
+def is_mirrored(metrics: dict[str, float]) -> bool:
+    """Whether the bodies of a run are the mirror images of what they should be."""
+    return metrics["pa_mpjpe_reflected_mm"] < MIRRORED * metrics["pa_mpjpe_mm"]
+
+
+def _cell(values: list[float]) -> str:
+    if not values:
+        return "-"
+    spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{mean(values):.1f}{spread}"
+
+
 def _means(path: Path) -> dict[str, float]:
     """The headline means of the one checkpoint in a metrics.json."""
     (checkpoint,) = json.loads(path.read_text())["protocols"]["plain"]["checkpoints"].values()
-    return {name: metric["value"] for name, metric in checkpoint["metrics"].items()}
+    metrics = checkpoint["metrics"].items()
+    over_frames = {
+        f"{name} over frames": metric["over_frames"]["value"]
+        for name, metric in metrics
+        if metric.get("over_frames")
+    }
+    return {name: metric["value"] for name, metric in metrics} | over_frames
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rows", nargs="+", choices=list(ROWS), metavar="ROW", help=", ".join(ROWS))
+def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    names = [*ROWS, "ablation", *(f"ablation-{row}" for row in ABLATION)]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    # Experiments are spelt with underscores; rows may be, too.
+    parser.add_argument(
+        "names", nargs="+", choices=names, metavar="ROW", help=", ".join(names),
+        type=lambda name: name.replace("_", "-"),
+    )  # fmt: skip
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--rows", nargs="+", choices=list(ABLATION), help="of the ablation")
+    parser.add_argument("--views", nargs="+", choices=VIEWS, help="of the ablation")
+    parser.add_argument("--inputs", nargs="+", choices=list(INPUTS), help="of the ablation")
+    parser.add_argument(
+        "--override", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+        help="for every training, such as trainer.steps=100; with an --output of their own",
+    )  # fmt: skip
     parser.add_argument("--output", type=Path, default=Path("outputs/reproduce"))
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
-    given = parser.parse_args()
-    with ThreadPoolExecutor(given.jobs) as pool:
-        futures = {
-            row: [pool.submit(run, row, seed, given.output) for seed in given.seeds]
-            for row in given.rows
-        }
-        results = {row: [future.result() for future in some] for row, some in futures.items()}
-    print(table(results))
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    minutes = (used.ru_utime + used.ru_stime) / 60
-    print(f"\nCPU time of the runs made now, evaluation included: {minutes:.1f} minutes")
+    parser.add_argument("--table-only", action="store_true", help="run nothing")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there, too")
+    parsed = parser.parse_args(given)
+    ablates = any(name.startswith("ablation") for name in parsed.names)
+    if (parsed.rows and "ablation" not in parsed.names) or (
+        (parsed.views or parsed.inputs) and not ablates
+    ):
+        parser.error("--rows, --views, --inputs: expected the row ablation, which they narrow down")
+    parsed.seeds = list(dict.fromkeys(parsed.seeds))
+    return parsed
+
+
+def _plan(given: argparse.Namespace) -> dict[str | tuple[str, str, str], list[Run]]:
+    """What is asked for: by the row's name, or by the ablation's row, view and input."""
+    planned: dict[str | tuple[str, str, str], list[Run]] = {}
+    extra = tuple(given.override)
+    for name in ROWS:
+        if name in given.names:
+            planned[name] = [
+                Run(given.output / name / f"seed{n}", (*ROWS[name][1], f"seed={n}", *extra))
+                for n in given.seeds
+            ]
+    rows = [
+        row
+        for row in ABLATION
+        if f"ablation-{row}" in given.names
+        or ("ablation" in given.names and row in (given.rows or ABLATION))
+    ]
+    views = [view for view in VIEWS if view in (given.views or VIEWS)]
+    inputs = [one for one in INPUTS if one in (given.inputs or INPUTS)]
+    for row, view, one in product(rows, views, inputs):
+        chosen = ("experiment=ablation", f"ablation={row}", f"view={view}", f"poses_2d={one}")
+        folder = given.output / "ablation" / row / view / one
+        planned[row, view, one] = [
+            Run(folder / f"seed{n}", (*chosen, f"seed={n}", *extra), QUICK) for n in given.seeds
+        ]
+    return planned
+
+
+def _make_all(runs: list[Run], jobs: int) -> bool:
+    """Make what is missing; whether all of it is there at the end."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(make, run, stop) for run in runs]
+        try:
+            failed = sum(future.result() for future in futures)
+        except KeyboardInterrupt:
+            stop.set()
+    if stop.is_set():
+        sys.exit("reproduce: interrupted; the same command goes on from here")
+    if failed:
+        print(f"reproduce: {failed} of {len(runs)} runs failed", file=sys.stderr)
+    return not failed
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    given = _arguments(arguments)
+    planned = _plan(given)
+    runs = [run for group in planned.values() for run in group]
+    complete = True
+    if not given.table_only:
+        try:
+            for run in runs:
+                check(run)
+        except ValueError as error:
+            print(f"reproduce: {error}", file=sys.stderr)
+            sys.exit(2)
+        complete = _make_all(runs, given.jobs)
+    results = {
+        key: [run.metrics for run in group if run.metrics.is_file()]
+        for key, group in planned.items()
+    }
+    rows = {key: files for key, files in results.items() if isinstance(key, str)}
+    ablation = {key: files for key, files in results.items() if isinstance(key, tuple)}
+    tables = [table(rows)] if rows else []
+    tables += [ablation_table(ablation, len(given.seeds))] if ablation else []
+    text = "\n\n".join(tables) + "\n"
+    print(text, end="")
+    if given.markdown is not None:
+        given.markdown.parent.mkdir(parents=True, exist_ok=True)
+        given.markdown.write_text(text)
+    if not given.table_only:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        minutes = (used.ru_utime + used.ru_stime) / 60
+        print(f"\nCPU time of the runs made now, evaluation included: {minutes:.1f} minutes")
+    sys.exit(0 if complete else 1)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from selflift.data.poses import PoseSet
 from selflift.eval.image import reprojection_error
-from selflift.geometry.camera import Intrinsics
+from selflift.geometry.camera import Intrinsics, project_pixels
 
 
 def cameras(count: int) -> Intrinsics:
@@ -119,10 +119,22 @@ def test_a_pose_that_reaches_behind_the_camera_is_excluded(make_bodies: Callable
     torch.testing.assert_close(found[3:], before[3:])
 
 
+def test_missing_joints_are_left_out_of_the_mean(make_bodies: Callable) -> None:
+    P, T, x, camera = filmed(make_bodies)
+    x[3, 4] += torch.tensor([30.0, 40.0], dtype=x.dtype)
+    before = reprojection_error(P, T, x, camera)
+    x[3, 7] = torch.nan
+    after = reprojection_error(P, T, x, camera)
+    own = (project_pixels(P[3:4] + T[3:4, :1], camera.map(lambda t: t[3:4])) - x[3:4]).norm(dim=-1)
+    torch.testing.assert_close(after[3:4], own[:, [j for j in range(17) if j != 7]].mean(-1))
+    keep = [0, 1, 2, 4, 5]
+    torch.testing.assert_close(after[keep], before[keep])
+
+
 def test_what_cannot_be_scored_raises(make_bodies: Callable) -> None:
     P, T, x, camera = filmed(make_bodies)
-    x[1, 4, 0] = x[5, 2, 1] = torch.nan
-    with pytest.raises(ValueError, match="finite poses_2d, got NaN or Inf in 2 of 6.*pose 1"):
+    x[1], x[5, 2, 1] = torch.nan, torch.inf
+    with pytest.raises(ValueError, match="finite joints, got Inf or no joint .* 2 of 6.*pose 1"):
         reprojection_error(P, T, x, camera)
     P[2] = 0
     with pytest.raises(ValueError, match="predictions with an extent, got 1 of 6.*pose 2"):

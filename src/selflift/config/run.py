@@ -267,7 +267,7 @@ class DomainConfig:
     data: DataConfig = field(default_factory=DataConfig)
     adapter: str = "joint"
     steps: int = 2000
-    w_correction: float = 1.0
+    w_correction: float = 10.0
     lr: float = 2e-4
 
 
@@ -299,7 +299,7 @@ class LossConfig:
     w_bone: float = 0.0
     w_adv: float = 1.0
     w_temporal: float = 0.0
-    w_composite: float = 1.0
+    w_composite: float = 2.0
     w_truth: float = 0.0
     game: str = "least_squares"
     r1: float = 0.2

@@ -31,7 +31,7 @@ def reprojection_error(
         prediction: Root-centred predictions in the camera's axes, mm, scaled as the wanted variant
             says.
         poses_3d: Truth in the camera's frame, not centred, mm.
-        poses_2d: The given 2D in pixels.
+        poses_2d: The given 2D in pixels; NaN at a missing joint, which is left out of the mean.
         intrinsics: The camera of every pose, tensors of leading shape ``(N,)``.
         root: The joint that predictions are centred on.
 
@@ -40,15 +40,17 @@ def reprojection_error(
         prediction is not in front of the camera.
 
     Raises:
-        ValueError: If there is no pose, a value is NaN or infinite, a pose has all joints in one
-            point, or predictions are not centred on the root.
+        ValueError: If there is no pose, a value is infinite or NaN elsewhere, a pose lacks all of
+            its joints or has them in one point, or predictions are not centred on the root.
     """
     check_scorable(prediction, poses_3d)
-    if not bool(torch.isfinite(poses_2d).all()):
-        bad = ~torch.isfinite(poses_2d).all(-1).all(-1)
+    missing = torch.isnan(poses_2d).any(-1)
+    bad = torch.isinf(poses_2d).any(-1).any(-1) | missing.all(-1)
+    if bool(bad.any()):
         raise ValueError(
-            f"reprojection_error: expected finite poses_2d, got NaN or Inf in {int(bad.sum())} of "
-            f"{len(poses_2d)} poses (first: pose {int(bad.int().argmax())}); drop such poses"
+            f"reprojection_error: expected poses_2d with finite joints, got Inf or no joint at all "
+            f"in {int(bad.sum())} of {len(poses_2d)} poses (first: pose "
+            f"{int(bad.int().argmax())}); drop such poses"
         )
     off = prediction[:, root].abs().amax(-1)
     if bool((off > ROOT_ROUNDING * prediction.abs().amax((-2, -1))).any()):
@@ -57,5 +59,6 @@ def reprojection_error(
             f"{float(off.max()):.4g} mm off the origin; subtract the root, or name it"
         )
     placed = prediction + poses_3d[:, root, None]
-    error = (project_pixels(placed, intrinsics) - poses_2d).norm(dim=-1).mean(-1)
+    distance = (project_pixels(placed, intrinsics) - poses_2d).norm(dim=-1)
+    error = distance.masked_fill(missing, 0).sum(-1) / (~missing).sum(-1)
     return error.masked_fill((placed[..., 2] <= 0).any(-1), torch.nan)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from selflift import checkpoint
 from selflift.models.blocks import ResidualTrunk
 from selflift.skeleton import get_skeleton
 
@@ -44,3 +46,30 @@ class DomainAdapter(nn.Module):
     def forward(self, x: Float[Tensor, "*batch J 2"]) -> Float[Tensor, "*batch J 2"]:
         """``x + C(x)``."""
         return x + self.correction(x)
+
+    @classmethod
+    def from_content(
+        cls, content: checkpoint.Checkpoint, device: torch.device | str = "cpu"
+    ) -> DomainAdapter:
+        """The adapter of a run's ``last.pt`` already read; ready for inference.
+
+        Raises:
+            CheckpointError: If the file holds none, or another than its metadata describe.
+        """
+        weights = content.state.get("networks", {}).get("adapter")
+        if weights is None:
+            raise checkpoint.CheckpointError(
+                f"checkpoint '{content.path}': expected a domain adapter in its training state, "
+                "got none; use checkpoints/last.pt of a run with domain.adapter=first or joint"
+            )
+        try:
+            options = content.metadata["config"]["model"]["adapter"]
+            adapter = cls(content.metadata["lifter"]["skeleton"], **options)
+            adapter.load_state_dict(weights)
+        except (AttributeError, TypeError, KeyError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise checkpoint.CheckpointError(
+                f"checkpoint '{content.path}': expected the weights of the adapter that its "
+                f"config describes, got a mismatch ({reason}); use the file as training wrote it"
+            ) from error
+        return adapter.to(device).eval()
