@@ -20,7 +20,6 @@ from selflift.losses import (
     generator_loss,
     gradient_penalty,
     r1_penalty,
-    regression,
 )
 
 REAL, FAKE = [0.7, -1.3, 2.0, 0.1], [-0.4, 0.9, -2.2, 0.3]
@@ -259,28 +258,3 @@ def test_correction_size_is_the_mean_squared_length(
     expected = mean([math.hypot(*c) ** 2 for c in correction.reshape(-1, 2).tolist()])
     assert float(correction_size(correction.to(dtype))) == pytest.approx(expected, rel=10 * tol)
     assert float(correction_size(0 * correction)) == 0
-
-
-def test_regression_is_the_mean_distance_and_not_its_square(
-    batch: tuple, dtype: torch.dtype, tol: float
-) -> None:
-    lifted, bodies = normal(*batch, 17, 3, seed=1), normal(*batch, 17, 3, seed=2)
-    expected = mean([math.dist(p, q) for p, q in zip(
-        lifted.reshape(-1, 3).tolist(), bodies.reshape(-1, 3).tolist(), strict=True
-    )])  # fmt: skip
-    loss = float(regression(lifted.to(dtype), bodies.to(dtype)))
-    assert loss == pytest.approx(expected, rel=10 * tol)
-    assert float(regression(3 * lifted, 3 * bodies)) == pytest.approx(3 * expected)
-
-
-def test_regression_has_a_finite_gradient_where_the_lifter_is_right() -> None:
-    bodies = normal(4, 17, 3)
-    lifted = bodies.clone()
-    lifted[:, 5] += 1
-    lifted.requires_grad_()
-    loss = regression(lifted, bodies)
-    loss.backward()
-    assert float(loss.detach()) == pytest.approx(math.sqrt(3) / 17, rel=1e-4)
-    assert torch.isfinite(lifted.grad).all()
-    # However far a joint is off, it pulls alike.
-    torch.testing.assert_close(lifted.grad[:, 5].norm(dim=-1), torch.full((4,), 1 / 68).double())

@@ -73,17 +73,6 @@ def correction_size(correction: Float[Tensor, "*batch J 2"]) -> Float[Tensor, ""
     return correction.square().sum(-1).mean()
 
 
-def regression(
-    lifted: Float[Tensor, "*batch J 3"], bodies: Float[Tensor, "*batch J 3"]
-) -> Float[Tensor, ""]:
-    """Mean distance between lifted joints and the bodies that they are joints of.
-
-    A distance, not its square: it is what MPJPE measures, and single bad joints don't rule it.
-    """
-    # Bounded before the root, whose gradient is infinite at 0.
-    return (lifted - bodies).square().sum(-1).clamp_min(1e-12).sqrt().mean()
-
-
 def bone_variation(X: Float[Tensor, "batch J 3"], skeleton: Skeleton) -> Float[Tensor, ""]:
     """How much the relative lengths of bones vary over a batch: ``mean_b var(l_b) / mean(l_b)^2``.
 

@@ -58,7 +58,7 @@ def test_without_an_adapter_source_poses_join_as_they_are() -> None:
     state = TrainState.create(config, "h36m_17", CPU)
     assert "adapter" not in state.networks
     batch = Batch(poses(), source=other_poses())
-    joined, correction = source_poses(state, batch, SIZE)
+    joined, correction = source_poses(state, batch, SIZE, learns=False)
     assert correction is None
     torch.testing.assert_close(joined, other_poses())
     out = train_step(state, batch, config, ViewSampler("learned"), SIZE)
@@ -80,6 +80,15 @@ def test_a_joint_adapter_learns_in_every_step_and_a_first_one_in_none_of_the_lif
                 for a, b in zip(before[name], weights(state.networks[name]), strict=True)
             )
             assert same != moves, (kind, name)
+
+
+def test_a_kept_adapter_keeps_its_batch_statistics() -> None:
+    config = domains("first")
+    state = TrainState.create(config, "h36m_17", CPU)
+    before = copy.deepcopy(state.networks["adapter"].state_dict())
+    train_step(state, Batch(poses(), source=other_poses()), config, ViewSampler("learned"), SIZE)
+    after = state.networks["adapter"].state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_the_lifters_losses_do_not_reach_the_adapter() -> None:
@@ -119,7 +128,9 @@ def test_the_adapter_brings_stretched_poses_nearer_to_the_target() -> None:
         return x * (SIZE / pose_size(x))[:, None, None]
 
     def gap() -> float:
-        return float((source_poses(state, batch, SIZE)[0].mean(0) - batch.x.mean(0)).norm())
+        return float(
+            (source_poses(state, batch, SIZE, learns=False)[0].mean(0) - batch.x.mean(0)).norm()
+        )
 
     batch = Batch(draw(1.0), source=draw(1.6))
     before = gap()

@@ -232,3 +232,17 @@ def test_composites_come_in_slowly() -> None:
         scalars = train_step(state, Batch(poses()), config, ViewSampler("learned")).scalars
         shares.append(float(scalars["loss/total"] / scalars["loss/composite"]))
     assert shares == pytest.approx([0.5, 1, 1.5, 2, 2, 2])
+
+
+def test_the_truth_of_missing_joints_is_not_asked_for() -> None:
+    config = tiny(w_adv=0.0, w_2d=0.0, w_3d=0.0, w_composite=0.0, w_truth=1.0)
+    config.model.lifter.confidences = True
+    found = []
+    for missing in (0.0, 5.0):
+        confidence, d = torch.ones(64, 17), torch.zeros(64, 17)
+        confidence[:, 5] = 0
+        d[:, 5] = missing
+        state = TrainState.create(config, "h36m_17", CPU)
+        batch = Batch(poses() * confidence[..., None], confidence=confidence, d=d)
+        found.append(train_step(state, batch, config, ViewSampler("learned")).scalars["loss/truth"])
+    assert found[0] == found[1] > 0

@@ -55,9 +55,15 @@ def adapted(
 
 
 def source_poses(
-    state: TrainState, batch: Batch, size: float | None
+    state: TrainState, batch: Batch, size: float | None, learns: bool
 ) -> tuple[Tensor, Tensor | None]:
     """The batch's source poses, adapted if there is an adapter: what joins the lifter's batch.
+
+    Args:
+        state: Holds the adapter, if the run has one.
+        batch: Source poses.
+        size: The common size of target poses, if they have one.
+        learns: Whether the adapter is being trained, or kept as it is.
 
     Returns:
         Poses ``(S, J, 2)`` without gradient, and the adapter's correction of the same poses with
@@ -69,6 +75,7 @@ def source_poses(
     if adapter is None:
         return adapted(x, torch.zeros_like(x), batch.source_confidence, root, size), None
     assert isinstance(adapter, DomainAdapter)
+    adapter.train(learns)
     correction = adapter.correction(x)
     with torch.no_grad():
         return adapted(x, correction, batch.source_confidence, root, size), correction
@@ -151,7 +158,7 @@ def adapter_update(
     generator = seeded(batch.x.device, config.seed, ADAPTER_STREAM, state.adapter_step)
     # To zero at the end, so that what is kept is no snapshot of a game in full swing.
     factor = 0.5 * (1 + math.cos(math.pi * state.adapter_step / config.domain.steps))
-    _, correction = source_poses(state, batch, size)
+    _, correction = source_poses(state, batch, size, learns=True)
     assert correction is not None
     scalars = adapter_step(state, batch, correction, config, factor, size, generator)
     state.adapter_step += 1

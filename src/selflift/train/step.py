@@ -94,8 +94,9 @@ def _step(
     x, confidence = batch.x, batch.confidence
     scalars: dict[str, Tensor] = {}
     if batch.source is not None:
-        source, correction = source_poses(state, batch, size)
-        if correction is not None and config.domain.adapter == "joint":
+        joint = config.domain.adapter == "joint"
+        source, correction = source_poses(state, batch, size, learns=joint)
+        if correction is not None and joint:
             scalars |= adapter_step(state, batch, correction, config, factor, size, generator)
         x = torch.cat([x, source])
         if confidence is not None and batch.source_confidence is not None:
@@ -117,6 +118,9 @@ def _step(
         assert batch.d is not None
         n = len(batch.x)
         truth = backproject(out.x[:n], (c + batch.d).clamp_min(config.model.lifter.min_depth))
+        if batch.confidence is not None:
+            # Where a missing joint is seen is not known: the lifter is not asked.
+            truth = torch.where((batch.confidence > 0)[..., None], truth, out.X[:n].detach())
         terms["truth"] = (loss.w_truth, losses.consistency_3d(truth, out.X[:n], loss.joints))
     players = _shown(out, batch, c, loss.discriminator_size)
     for name, (_, fake) in players.items():
