@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from selflift.composites import Composites, make_composites
+from selflift.composites import BoneTable, Composites, foreshortened, make_composites
 from selflift.config import CompositeConfig
 from selflift.cycle import keep_in_front
 from selflift.data.rays import rays_of
 from selflift.geometry.align import procrustes
 from selflift.geometry.bodies import bones_of, legs_below
 from selflift.geometry.camera import backproject, project
-from selflift.geometry.normalise import Normaliser, pose_size
+from selflift.geometry.normalise import Normaliser, pose_size, skeleton_height
 from selflift.geometry.rotation import pitch, turn_about_root
 from selflift.skeleton import COCO_17_HIP, H36M_17
 from selflift.train.setup import true_offsets
@@ -219,3 +219,68 @@ def test_turned_bodies_differ_from_the_given_and_keep_their_shape(X: Tensor) -> 
     A, C = X - X[:, :1], made.X - made.X[:, :1]
     assert (A - C).abs().amax((1, 2)).min() > 0.05
     torch.testing.assert_close(procrustes(C, A), A, atol=1e-9, rtol=0)
+
+
+def relative_lengths(X: Tensor) -> Tensor:
+    relative = bones_of(X, H36M_17).norm(dim=-1) / skeleton_height(X, H36M_17)[:, None]
+    return (relative + relative[:, list(H36M_17.mirror)]) / 2
+
+
+def random_bodies(n: int) -> Tensor:
+    X = torch.randn(n, 17, 3, generator=torch.Generator().manual_seed(0))
+    return X - X[:, :1]
+
+
+def table(rows: int) -> BoneTable:
+    return BoneTable(rows, H36M_17, torch.device("cpu"), memory=0.5)
+
+
+def test_the_bone_table_holds_each_streams_mean_relative_lengths() -> None:
+    X, stream = random_bodies(40), torch.arange(40) % 3
+    found, length = table(4).update(X, stream), bones_of(X, H36M_17).norm(dim=-1)
+    for row in range(40):
+        mean = relative_lengths(X)[stream == stream[row]].mean(0)
+        # At the size at which as many bones are too long as too short.
+        size = (length[row, 1:] / mean[1:]).median()
+        torch.testing.assert_close(found[row], mean * size)
+
+
+def test_the_bone_table_forgets_slowly_and_is_saved() -> None:
+    X, zeros = random_bodies(2), torch.zeros(2, dtype=torch.long)
+    one = table(1)
+    one.update(X[:1], zeros[:1])
+    one.update(X[1:].repeat(2, 1, 1), zeros)
+    relative = relative_lengths(X)
+    expected = (0.5 * relative[0] + 2 * relative[1]) / 2.5
+    torch.testing.assert_close(one.sums[0] / one.counts[0], expected)
+    other = table(1)
+    other.load_state_dict(one.state_dict())
+    assert torch.equal(other.sums, one.sums) and torch.equal(other.counts, one.counts)
+    with pytest.raises(ValueError, match="expected the bones of 3 streams, got 1"):
+        table(3).load_state_dict(one.state_dict())
+
+
+def test_known_lengths_give_depths_back_but_for_their_sign() -> None:
+    bones = bones_of(random_bodies(30), H36M_17)
+    lengths = bones.norm(dim=-1)
+    flattened = bones * torch.tensor([1.0, 1.0, 0.1])
+    found = foreshortened(flattened, lengths, 1.0)
+    torch.testing.assert_close(found, bones, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(foreshortened(flattened, lengths, 0.0), flattened)
+    half = foreshortened(flattened, lengths, 0.5)
+    torch.testing.assert_close(half[..., 2], 0.55 * bones[..., 2])
+    # A bone that is too long in the image already lies in the image.
+    short = foreshortened(bones, 0.5 * bones[..., :2].norm(dim=-1), 1.0)
+    assert torch.equal(short[..., :2], bones[..., :2]) and not short[..., 2].any()
+
+
+def test_bodies_are_corrected_before_they_are_set_upright() -> None:
+    X = random_bodies(6) + torch.tensor([0.0, 0.0, DEPTH])
+    lengths = bones_of(X, H36M_17).norm(dim=-1)
+    flat = (X - X[:, :1]) * torch.tensor([1.0, 1.0, 0.1]) + X[:, :1]
+    kept = CompositeConfig(legs=0, arms=0, bone_std=0, constant_bones=1.0)
+    still = ViewSampler("known", azimuth_range_deg=0, elevation_std_deg=0)
+    made = make_composites(
+        flat, None, still, kept, H36M_17, DEPTH, None, torch.Generator(), lengths
+    )
+    torch.testing.assert_close(made.X, X, rtol=1e-4, atol=1e-4)

@@ -14,6 +14,7 @@ from selflift.config import RigConfig, SyntheticConfig
 from selflift.data import synthetic
 from selflift.data.poses import Labels, PoseSet
 from selflift.data.rig import film
+from selflift.data.streams import streams
 from selflift.eval.plausibility import (
     deviation_from_median,
     knees,
@@ -21,7 +22,6 @@ from selflift.eval.plausibility import (
     spread,
     variation,
 )
-from selflift.eval.selection import streams
 from selflift.geometry.anatomy import knee_score
 from selflift.skeleton import H36M_17
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selflift.config import TemporalConfig
 from selflift.data.poses import Labels, PoseSet
+from selflift.data.streams import NO_FRAME, next_frames
 from selflift.skeleton import H36M_17
-from selflift.train.batches import NO_FRAME, Batches, TrainingPoses, next_frames
+from selflift.train.batches import Batches, TrainingPoses
 
 
 def recorded(frames: dict[str, list[int]], cameras: int = 1) -> PoseSet:
@@ -34,28 +34,27 @@ def recorded(frames: dict[str, list[int]], cameras: int = 1) -> PoseSet:
 
 def test_the_next_frame_is_the_nearest_one_of_the_same_recording_within_the_bounds() -> None:
     poses = recorded({"a": [0, 2, 4, 9, 30], "b": [31, 32, 33]})
-    after = next_frames(poses, TemporalConfig(min_frames=1, max_frames=5))
+    after = next_frames(poses, 1, 5)
     assert after.tolist() == [1, 2, 3, NO_FRAME, NO_FRAME, 6, 7, NO_FRAME]
-    after = next_frames(poses, TemporalConfig(min_frames=4, max_frames=7))
+    after = next_frames(poses, 4, 7)
     assert after.tolist() == [2, 3, 3, *[NO_FRAME] * 5]
-    after = next_frames(poses, TemporalConfig(min_frames=2, max_frames=2))
+    after = next_frames(poses, 2, 2)
     assert after.tolist() == [1, 2, NO_FRAME, NO_FRAME, NO_FRAME, 7, NO_FRAME, NO_FRAME]
 
 
 def test_cameras_are_no_successors_of_each_other_and_order_does_not_matter() -> None:
     poses = recorded({"a": [0, 1, 2], "b": [3, 4]}, cameras=2)
-    bounds = TemporalConfig(1, 1)
-    after = next_frames(poses, bounds)
+    after = next_frames(poses, 1, 1)
     assert after.tolist() == [1, 2, -1, 4, 5, -1, 7, -1, 9, -1]
     order = np.random.default_rng(0).permutation(len(poses))
-    shuffled = next_frames(poses.select(order), bounds)
+    shuffled = next_frames(poses.select(order), 1, 1)
     place = np.argsort(order)
     expected = np.where(after == NO_FRAME, NO_FRAME, place[after])
     assert np.array_equal(shuffled, expected[order])
 
 
 def test_one_pose_has_no_next_frame() -> None:
-    assert next_frames(recorded({"a": [5]}), TemporalConfig()).tolist() == [NO_FRAME]
+    assert next_frames(recorded({"a": [5]}), 1, 4).tolist() == [NO_FRAME]
 
 
 def numbered(n: int) -> TrainingPoses:

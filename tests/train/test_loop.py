@@ -343,6 +343,7 @@ def test_bad_values_are_named_before_anything_is_written(
 
 def test_all_weights_at_zero_are_refused(tmp_path: Path) -> None:
     config = small(tmp_path / "run")
-    config.loss.w_2d = config.loss.w_3d = config.loss.w_bone = config.loss.w_adv = 0.0
+    loss = config.loss
+    loss.w_2d = loss.w_3d = loss.w_bone = loss.w_adv = loss.w_composite = 0.0
     with pytest.raises(ValueError, match="expected at least one weight above 0, got none"):
         Run(config)

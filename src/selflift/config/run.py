@@ -235,6 +235,8 @@ class CompositeConfig:
     Attributes:
         legs: Share of bodies that get another body's legs.
         arms: Share of left arms, and of right ones, that come from another body.
+        constant_bones: How far depths first are moved, from 0 to 1, to where bones have the mean
+            length of their recording (one person, one camera).
         bone_std: Spread of the logarithm of bone lengths.
         jitter: Noise added to every joint of their projections before they are centred and lifted,
             N(0, jitter), as a share of a pose's size.
@@ -244,6 +246,7 @@ class CompositeConfig:
 
     legs: float = 0.5
     arms: float = 0.5
+    constant_bones: float = 0.5
     bone_std: float = 0.08
     jitter: float = 0.0
     warmup: int = 1000

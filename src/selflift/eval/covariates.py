@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from selflift.data.poses import PoseSet
-from selflift.eval.selection import streams
+from selflift.data.streams import streams
 
 MM_PER_M = 1000.0
 

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selflift.data.poses import PoseSet
+from selflift.data.streams import streams
 from selflift.eval.image import reprojection_error
 from selflift.eval.lifted import Lifted, lift_set
 from selflift.eval.metrics import (
@@ -32,7 +33,6 @@ from selflift.eval.metrics import (
     training_scale,
 )
 from selflift.eval.motion import mpjve
-from selflift.eval.selection import streams
 from selflift.eval.structure import bone_asymmetry, bone_length_error, facing_correct
 from selflift.eval.thresholds import auc, pck
 from selflift.geometry.align import procrustes, procrustes_both

@@ -15,9 +15,10 @@ from selflift.data.h36m.cameras import CAMERAS
 from selflift.data.h36m.protocol import BAD_TAKE, TEST_SUBJECTS
 from selflift.data.mpi_inf_3dhp.layout import TEST_SEQUENCES
 from selflift.data.poses import PoseSet
+from selflift.data.streams import streams
 from selflift.eval.catalogue import METRICS
 from selflift.eval.published import H36M_FLIP, H36M_MPJPE, H36M_PA, MPI_INF_3DHP, Published
-from selflift.eval.selection import moving, skipped, streams, suffixes, thinned
+from selflift.eval.selection import moving, skipped, suffixes, thinned
 from selflift.skeleton import Skeleton
 
 AVERAGING = ("actions", "frames")

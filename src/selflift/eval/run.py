@@ -11,6 +11,7 @@ import numpy as np
 from selflift.config import EvalConfig, EvalDataConfig
 from selflift.data.poses import Labels, PoseSet
 from selflift.data.source import load_split
+from selflift.data.streams import recordings
 from selflift.device import choose_device
 from selflift.eval.evaluate import Evaluation, scale_of, score
 from selflift.eval.inputs import (
@@ -23,7 +24,6 @@ from selflift.eval.inputs import (
 )
 from selflift.eval.lifted import Lifted, lift_set
 from selflift.eval.protocols import Protocol, get_protocol, joint_indices, rows_of
-from selflift.eval.selection import recordings
 from selflift.eval.statistics import compare, over_seeds, summarise
 from selflift.eval.summary import Comparison, SeedSummary, Summary
 from selflift.eval.unlabelled import Unlabelled, assess

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from selflift.data.h36m.protocol import is_skipped
-from selflift.data.poses import Labels, PoseSet
+from selflift.data.poses import Labels
 
 
 def suffixes(camera: Labels) -> Labels:
@@ -26,24 +26,6 @@ def skipped(clip: Labels, camera: Labels, skip: tuple[str, ...]) -> np.ndarray:
         [[is_skipped(name, other, skip) for other in camera.names] for name in clip.names]
     )
     return np.asarray(table[clip.index, camera.index])
-
-
-def streams(poses: PoseSet, rows: np.ndarray) -> np.ndarray:
-    """Which stream, a subject's clip through one camera, each of some poses belongs to.
-
-    Returns:
-        Numbers from 0, ``(len(rows),)``.
-    """
-    code = np.zeros(len(rows), np.int64)
-    for labels in (poses.subject, poses.clip, poses.camera):
-        code = code * len(labels.names) + labels.index[rows]
-    return np.asarray(np.unique(code, return_inverse=True)[1]).reshape(-1)
-
-
-def recordings(poses: PoseSet) -> np.ndarray:
-    """Which recording, a subject's clip with all its cameras, each pose is of, ``(N,)`` from 0."""
-    code = poses.subject.index.astype(np.int64) * len(poses.clip.names) + poses.clip.index
-    return np.asarray(np.unique(code, return_inverse=True)[1]).reshape(-1)
 
 
 def thinned(stream: np.ndarray, frame: np.ndarray, every: int) -> np.ndarray:

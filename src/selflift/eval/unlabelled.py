@@ -50,8 +50,8 @@ from torch import Tensor
 from selflift.cycle import run_cycle
 from selflift.data.poses import PoseSet
 from selflift.data.rays import confidences_of, rays_of
+from selflift.data.streams import streams
 from selflift.eval import plausibility
-from selflift.eval.selection import streams
 from selflift.eval.structure import bone_asymmetry
 from selflift.geometry.anatomy import knee_score
 from selflift.geometry.normalise import Normaliser, skeleton_height

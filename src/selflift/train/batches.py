@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from selflift.config import TemporalConfig
 from selflift.cycle import NextFrames
-from selflift.data.poses import PoseSet
+from selflift.data.streams import NO_FRAME
 from selflift.skeleton import Skeleton
 
 # Streams of randomness that must not coincide, mixed into the seed.
 BATCH_STREAM, STEP_STREAM, VALIDATION_STREAM, DROPOUT_STREAM = 1, 2, 3, 4
 SOURCE_STREAM, ADAPTER_STREAM = 5, 6
-NO_FRAME = -1
 
 
 @dataclass(frozen=True)
@@ -29,12 +26,15 @@ class TrainingPoses:
         following: Which pose is the next frame of each, ``(N,)``; -1 for none. ``None`` without a
             temporal discriminator.
         d: True depth offsets, ``(N, J)``, for supervised training alone.
+        stream: Which stream (a subject's clip through one camera) each pose is of, ``(N,)``, from
+            0; ``None``: nothing is known of it.
     """
 
     x: Tensor
     confidence: Tensor | None = None
     following: Tensor | None = None
     d: Tensor | None = None
+    stream: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Batch:
         d: True depth offsets, for supervised training alone.
         source: Poses of the source domain, ``(S, J, 2)``, before the adapter.
         source_confidence: Of their joints.
+        stream: Which stream each target pose is of, and then each source pose, ``(B + S,)``; those
+            of the source count on from the target's.
     """
 
     x: Tensor
@@ -56,6 +58,7 @@ class Batch:
     d: Tensor | None = None
     source: Tensor | None = None
     source_confidence: Tensor | None = None
+    stream: Tensor | None = None
 
 
 class Order:
@@ -133,12 +136,15 @@ class Batches:
                 of,
                 self._also(poses.confidence, after, chosen[of]),
             )
+        stream = None if poses.stream is None else poses.stream.index_select(0, rows)
         source, source_confidence = None, None
         if self.source is not None and self.source_order is not None:
             others = self.source_order.rows(step)
             turned = self._chosen(self.source_order, step, len(others))
             source = self._seen(self.source.x[others], turned)
             source_confidence = self._also(self.source.confidence, others, turned)
+            if stream is not None and self.source.stream is not None:
+                stream = torch.cat([stream, self.source.stream[others]])
         return Batch(
             x=self._seen(poses.x.index_select(0, rows), chosen),
             confidence=self._also(poses.confidence, rows, chosen),
@@ -146,6 +152,7 @@ class Batches:
             d=self._also(poses.d, rows, chosen),
             source=source,
             source_confidence=source_confidence,
+            stream=stream,
         )
 
     def _chosen(self, order: Order, step: int, count: int) -> Tensor:
@@ -167,36 +174,6 @@ class Batches:
         if values.ndim == 3:
             other = other * self.flip
         return torch.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), other, values)
-
-
-def next_frames(poses: PoseSet, temporal: TemporalConfig) -> np.ndarray:
-    """Which pose is the next frame of each, ``(N,)``; -1 for none.
-
-    The next frame is of the same subject, clip and camera, and the nearest one that is between
-    ``min_frames`` and ``max_frames`` later.
-
-    Args:
-        poses: The poses, in any order.
-        temporal: The bounds.
-    """
-    labels = (poses.subject, poses.clip, poses.camera)
-    keys = [label.index.astype(np.int64) for label in labels]
-    order = np.lexsort((poses.frame, *keys))
-    frame = poses.frame[order]
-    recording = np.stack([key[order] for key in keys])
-    following = np.full(len(poses), NO_FRAME, np.int64)
-    open_ = np.ones(len(poses), bool)
-    # The k-th frame after each, for as many as can lie within the bounds: frames may be thinned.
-    for k in range(1, temporal.max_frames + 1):
-        if k >= len(poses):
-            break
-        same = (recording[:, k:] == recording[:, :-k]).all(0)
-        distance = frame[k:] - frame[:-k]
-        fits = same & (distance >= temporal.min_frames) & (distance <= temporal.max_frames)
-        fits &= open_[:-k]
-        following[order[:-k][fits]] = order[k:][fits]
-        open_[:-k] &= ~fits
-    return following
 
 
 def seeded(device: torch.device, *key: int) -> torch.Generator:

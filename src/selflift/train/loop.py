@@ -73,7 +73,9 @@ class Run:
             self.poses.source,
             round(config.domain.share * config.trainer.batch_size),
         )
-        self.state = TrainState.create(config, self.skeleton.name, self.device)
+        self.state = TrainState.create(
+            config, self.skeleton.name, self.device, self.poses.num_streams
+        )
         self.history: list[dict[str, float]] = []
         if resume:
             self._restore()

@@ -6,6 +6,7 @@ import math
 import operator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -15,10 +16,11 @@ from selflift.config import TrainConfig
 from selflift.data.poses import PoseSet
 from selflift.data.rays import confidences_of, rays_of
 from selflift.data.source import load_split
+from selflift.data.streams import NO_FRAME, next_frames, streams
 from selflift.geometry.align import procrustes
 from selflift.geometry.normalise import Normalised, Normaliser
 from selflift.skeleton import Skeleton, get_skeleton
-from selflift.train.batches import NO_FRAME, TrainingPoses, next_frames
+from selflift.train.batches import TrainingPoses
 from selflift.train.step import learning_rate_factor
 
 ADAPTERS = ("none", "first", "joint")
@@ -47,6 +49,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "temporal.max_frames": (1, 10_000),
     "composite.legs": (0, 1),
     "composite.arms": (0, 1),
+    "composite.constant_bones": (0, 1),
     "composite.bone_std": (0, 1),
     "composite.jitter": (0, 1),
     "composite.warmup": (0, math.inf),
@@ -132,6 +135,12 @@ class Poses:
     validation: ValidationPoses
 
     @property
+    def num_streams(self) -> int:
+        """How many streams (a subject's clip through one camera) target and source have."""
+        last = self.train if self.source is None else self.source
+        return 0 if last.stream is None else int(last.stream.max()) + 1
+
+    @property
     def size(self) -> float | None:
         """The size that all poses have in common, if they are normalised to one."""
         return self.normaliser.size if self.normaliser.scale == "sample" else None
@@ -182,11 +191,15 @@ def load_poses(config: TrainConfig, device: torch.device) -> Poses:
     generator = torch.Generator().manual_seed(config.seed)
     chosen = torch.randperm(len(val), generator=generator)[: config.trainer.validation_poses]
     takes = config.model.lifter.confidences
+    training, source = _training(train, rays, normaliser, config, device), None
+    if config.domain.share > 0:
+        assert training.stream is not None
+        source = _source(config, skeleton, device, first=int(training.stream.max()) + 1)
     return Poses(
         skeleton=skeleton,
         normaliser=normaliser,
-        train=_training(train, rays, normaliser, config, device),
-        source=_source(config, skeleton, device) if config.domain.share > 0 else None,
+        train=training,
+        source=source,
         calibrated=train.cameras is not None,
         validation=_validation(val.select(chosen.numpy()), normaliser, takes, device),
     )
@@ -199,7 +212,7 @@ def _training(
     confidence = confidences_of(poses, config.model.lifter.confidences)
     following, d = None, None
     if config.loss.w_temporal > 0:
-        after = next_frames(poses, config.temporal)
+        after = next_frames(poses, config.temporal.min_frames, config.temporal.max_frames)
         if not (after != NO_FRAME).any():
             raise ValueError(
                 "temporal: expected pairs of frames of one clip and camera that are "
@@ -215,7 +228,12 @@ def _training(
         confidence=None if confidence is None else confidence.to(device),
         following=following,
         d=d,
+        stream=_streams(poses, device),
     )
+
+
+def _streams(poses: PoseSet, device: torch.device, first: int = 0) -> Tensor:
+    return torch.from_numpy(first + streams(poses, np.arange(len(poses)))).to(device)
 
 
 def true_offsets(poses: PoseSet, seen: Normalised, depth: float) -> Float[Tensor, "N J"]:
@@ -239,7 +257,9 @@ def true_offsets(poses: PoseSet, seen: Normalised, depth: float) -> Float[Tensor
     return seen.factor[:, None] * depth * (Z - Z_root) / Z_root
 
 
-def _source(config: TrainConfig, skeleton: Skeleton, device: torch.device) -> TrainingPoses:
+def _source(
+    config: TrainConfig, skeleton: Skeleton, device: torch.device, first: int
+) -> TrainingPoses:
     try:
         poses = load_split(config.domain.data, "train")
         if poses.skeleton != skeleton:
@@ -261,7 +281,9 @@ def _source(config: TrainConfig, skeleton: Skeleton, device: torch.device) -> Tr
     if len(poses) < 2:
         raise ValueError(f"domain.data: expected at least 2 source poses, got {len(poses)}")
     return TrainingPoses(
-        x=x.to(device), confidence=None if confidence is None else confidence.to(device)
+        x=x.to(device),
+        confidence=None if confidence is None else confidence.to(device),
+        stream=_streams(poses, device, first),
     )
 
 

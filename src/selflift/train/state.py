@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from selflift.composites import BoneTable
 from selflift.config import TrainConfig
 from selflift.models import DomainAdapter, Lifter, PoseDiscriminator, TemporalDiscriminator
 
@@ -27,6 +28,7 @@ class TrainState:
             ``domain_discriminator`` (``D_D``).
         optimisers: Adam of each, under the same names.
         average: Running average of ``G``, used for inference.
+        bones: Bone lengths of each stream, for composites; ``None`` if they keep their own.
         step: Lifter updates done.
         adapter_step: Adapter updates done before the lifter's first.
         best: Lowest validation criterion so far (see ``selflift.train.validate``).
@@ -37,6 +39,7 @@ class TrainState:
     networks: dict[str, nn.Module]
     optimisers: dict[str, torch.optim.Optimizer]
     average: Lifter
+    bones: BoneTable | None = None
     step: int = 0
     adapter_step: int = 0
     best: float = float("inf")
@@ -44,8 +47,17 @@ class TrainState:
     flips: list[int] = field(default_factory=list)
 
     @classmethod
-    def create(cls, config: TrainConfig, skeleton: str, device: torch.device) -> TrainState:
-        """Fresh networks, initialised from the run's seed."""
+    def create(
+        cls, config: TrainConfig, skeleton: str, device: torch.device, num_streams: int = 0
+    ) -> TrainState:
+        """Fresh networks, initialised from the run's seed.
+
+        Args:
+            config: The run's config.
+            skeleton: Name of the layout.
+            device: Where everything lies.
+            num_streams: Number of streams in the training poses; 0 if nothing is known of them.
+        """
         model, loss, optim = config.model, config.loss, config.optim
         seen: dict[str, Any] = {
             "skeleton": skeleton,
@@ -84,6 +96,8 @@ class TrainState:
         }
         state = cls(networks, optimisers, copy.deepcopy(networks["lifter"]))  # type: ignore[arg-type]
         state.average.requires_grad_(False).eval()
+        if loss.w_composite > 0 and config.composite.constant_bones > 0 and num_streams:
+            state.bones = BoneTable(num_streams, state.lifter.skeleton, device)
         return state
 
     @property
@@ -126,6 +140,7 @@ class TrainState:
             "networks": {name: part.state_dict() for name, part in self.networks.items()},
             "optimisers": {name: part.state_dict() for name, part in self.optimisers.items()},
             "average": self.average.state_dict(),
+            "bones": self.bones and self.bones.state_dict(),
             "step": self.step,
             "adapter_step": self.adapter_step,
             "best": self.best,
@@ -150,6 +165,8 @@ class TrainState:
             for name, part in own.items():
                 part.load_state_dict(saved[name])
         self.average.load_state_dict(state["average"])
+        if self.bones is not None:
+            self.bones.load_state_dict(state["bones"])
         self.step = int(state["step"])
         self.adapter_step = int(state["adapter_step"])
         self.best = float(state["best"])

@@ -113,7 +113,7 @@ def _step(
     if loss.w_composite > 0:
         warmup = config.composite.warmup
         weight = loss.w_composite * (min(1.0, (state.step + 1) / warmup) if warmup else 1.0)
-        terms["composite"] = (weight, _composite(state, out, config, views, size, generator))
+        terms["composite"] = (weight, _composite(state, out, batch, config, views, size, generator))
     if loss.w_truth > 0:
         assert batch.d is not None
         n = len(batch.x)
@@ -188,6 +188,7 @@ def _shown(
 def _composite(
     state: TrainState,
     out: CycleOutput,
+    batch: Batch,
     config: TrainConfig,
     views: ViewSampler,
     size: float | None,
@@ -196,9 +197,12 @@ def _composite(
     """How far the lifter is from composite bodies that it sees."""
     lifter = state.lifter
     elevation = None if out.elevation_rad is None else out.elevation_rad.detach()
+    X, lengths = out.X.detach(), None
+    if state.bones is not None and batch.stream is not None:
+        lengths = state.bones.update(X, batch.stream)
     made = make_composites(
-        out.X.detach(), elevation, views, config.composite, lifter.skeleton, lifter.depth, size,
-        generator,
+        X, elevation, views, config.composite, lifter.skeleton, lifter.depth, size, generator,
+        lengths,
     )  # fmt: skip
     hidden = None if out.confidence is None else out.confidence.roll(1, 0)
     with frozen_statistics(lifter):
