@@ -43,7 +43,7 @@ def value(config: object, key: str) -> object:
 
 
 def is_code(name: str) -> bool:
-    """Whether ``losses.bone_variation`` or ``geometry.camera`` is something of selflift's."""
+    """Whether ``losses.bone_constancy`` or ``geometry.camera`` is something of selflift's."""
     name = "selflift." + name.removeprefix("selflift.")
     for module, attribute in ((name, None), name.rsplit(".", 1)):
         try:

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from selflift import losses
+from selflift.geometry.bodies import bones_of
 from selflift.losses import (
     GAMES,
+    bone_constancy,
     consistency_2d,
     consistency_3d,
     correction_size,
@@ -21,6 +23,7 @@ from selflift.losses import (
     gradient_penalty,
     r1_penalty,
 )
+from selflift.skeleton import H36M_17
 
 REAL, FAKE = [0.7, -1.3, 2.0, 0.1], [-0.4, 0.9, -2.2, 0.3]
 
@@ -258,3 +261,20 @@ def test_correction_size_is_the_mean_squared_length(
     expected = mean([math.hypot(*c) ** 2 for c in correction.reshape(-1, 2).tolist()])
     assert float(correction_size(correction.to(dtype))) == pytest.approx(expected, rel=10 * tol)
     assert float(correction_size(0 * correction)) == 0
+
+
+def test_bones_of_the_right_length_cost_nothing_and_others_pull_on_depth_alone() -> None:
+    X = normal(20, 17, 3, seed=4)
+    X = X - X[:, :1] + torch.tensor([0.0, 0.0, 10.0], dtype=X.dtype)
+    lengths = bones_of(X, H36M_17).norm(dim=-1)
+    assert float(bone_constancy(X, lengths, H36M_17)) == pytest.approx(0, abs=1e-9)
+    flat = X.clone()
+    flat[..., 2] = 10 + 0.2 * (X[..., 2] - 10)
+    flat.requires_grad_()
+    loss = bone_constancy(flat, lengths, H36M_17)
+    expected = (0.8 * (X[..., 2] - 10)).square().mean()
+    assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-5)
+    (gradient,) = torch.autograd.grad(loss, flat)
+    assert not gradient[..., :2].any() and bool(gradient[:, 1:, 2].abs().min() > 0)
+    moved = (flat - gradient * 1e-2).detach()
+    assert float(bone_constancy(moved, lengths, H36M_17)) < float(loss.detach())

@@ -19,7 +19,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from selflift.config import CompositeConfig
-from selflift.geometry.bodies import body_of, bones_of, recombine, rescale_bones
+from selflift.geometry.bodies import (
+    body_of,
+    bones_of,
+    foreshortened,
+    recombine,
+    rescale_bones,
+)
 from selflift.geometry.camera import backproject, project
 from selflift.geometry.normalise import bone_lengths, pose_size, skeleton_height
 from selflift.geometry.rotation import turn_about_root
@@ -100,26 +106,6 @@ def make_composites(
         noise = noise - noise[:, skeleton.root, None]
         x = x + config.jitter * pose_size(x)[:, None, None] * noise
     return Composites(x, bodies, elevation)
-
-
-def foreshortened(
-    bones: Float[Tensor, "batch J 3"], lengths: Float[Tensor, "batch J"], share: float
-) -> Float[Tensor, "batch J 3"]:
-    """Bones whose extent in depth fits their length: what the image shows of a bone stays.
-
-    A bone of length ``l`` that spans ``s`` in the image spans ``sqrt(l^2 - s^2)`` in depth, towards
-    the camera or away from it (Taylor, CVPR 2000): the lifter says which, and the length is known
-    from the rest of the recording.
-
-    Args:
-        bones: In the camera's axes.
-        lengths: How long each should be.
-        share: How far depths are moved to that extent, from 0 (not at all) to 1.
-    """
-    across = bones[..., :2].square().sum(-1)
-    depth = (lengths.square() - across).clamp_min(0).sqrt() * bones[..., 2].sign()
-    moved = torch.lerp(bones[..., 2], depth, share)
-    return torch.cat([bones[..., :2], moved[..., None]], dim=-1)
 
 
 class BoneTable:

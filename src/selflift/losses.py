@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from selflift.geometry.normalise import bone_lengths, skeleton_height
+from selflift.geometry.bodies import body_of, bones_of, foreshortened
 from selflift.skeleton import Skeleton
 
 GAMES = ("cross_entropy", "least_squares", "wasserstein")
@@ -73,24 +73,25 @@ def correction_size(correction: Float[Tensor, "*batch J 2"]) -> Float[Tensor, ""
     return correction.square().sum(-1).mean()
 
 
-def bone_variation(X: Float[Tensor, "batch J 3"], skeleton: Skeleton) -> Float[Tensor, ""]:
-    """How much the relative lengths of bones vary over a batch: ``mean_b var(l_b) / mean(l_b)^2``.
+def bone_constancy(
+    X: Float[Tensor, "batch J 3"], lengths: Float[Tensor, "batch J"], skeleton: Skeleton
+) -> Float[Tensor, ""]:
+    """How far depths are from where bones would have their recording's lengths, squared.
 
-    ``l_b`` is the length of bone ``b`` relative to the height of the skeleton. People's proportions
-    differ by a few per cent, those of badly lifted poses by a lot. The mean lengths are left free:
-    no measured body enters.
+    Averaged over joints and poses. The lengths are those of
+    :class:`~selflift.composites.BoneTable`: means of what was lifted, nothing measured.
 
     Differs from the paper: not part of it. Yu et al. (ICCV 2021) hold bone lengths constant over a
-    clip; here it is over a batch, which needs no video.
+    clip by penalising their variation.
 
     Args:
-        X: Lifted poses.
+        X: Lifted poses, in the camera's axes.
+        lengths: How long the bone that leads to each joint should be.
         skeleton: The layout.
     """
-    lengths = bone_lengths(X, skeleton)
-    size = skeleton_height(X, skeleton) if skeleton.legs else lengths.sum(-1)
-    lengths = lengths / size[:, None]
-    return (lengths.var(0) / lengths.mean(0).square()).mean()
+    centred = X - X[:, skeleton.root, None]
+    bones = foreshortened(bones_of(centred, skeleton).detach(), lengths, 1.0)
+    return (centred[..., 2] - body_of(bones, skeleton)[..., 2]).square().mean()
 
 
 def discriminator_loss(

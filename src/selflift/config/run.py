@@ -240,8 +240,9 @@ class CompositeConfig:
         bone_std: Spread of the logarithm of bone lengths.
         jitter: Noise added to every joint of their projections before they are centred and lifted,
             N(0, jitter), as a share of a pose's size.
-        warmup: Steps over which the term's weight rises linearly from zero. Before depth has
-            formed, bodies are flat, and a lifter that learns from them stays flat.
+        warmup: Steps over which the weights of this term and of ``loss.w_bone`` rise linearly from
+            zero. Before depth has formed, bodies are flat, and a lifter that learns from them stays
+            flat.
     """
 
     legs: float = 0.5
@@ -282,8 +283,8 @@ class LossConfig:
         w_2d: Weight of ``L_2D``.
         w_3d: Weight of ``L_3D``.
         joints: Whether these two are the ``"mean"`` or the ``"sum"`` over joints.
-        w_bone: Weight of the variation of bone lengths over a batch (not in the paper); 0 leaves
-            it out.
+        w_bone: Weight of bone lengths' constancy over a recording (not in the paper); 0 leaves it
+            out.
         w_adv: Weight of the adversarial term; 0 trains without a discriminator.
         w_temporal: Weight of ``L_T``; 0 trains without a temporal discriminator.
         w_composite: Weight of the second lift of composite bodies (not in the paper); 0 leaves it

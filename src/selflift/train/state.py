@@ -28,7 +28,7 @@ class TrainState:
             ``domain_discriminator`` (``D_D``).
         optimisers: Adam of each, under the same names.
         average: Running average of ``G``, used for inference.
-        bones: Bone lengths of each stream, for composites; ``None`` if they keep their own.
+        bones: Bone lengths of each stream; ``None`` if nothing asks for them.
         step: Lifter updates done.
         adapter_step: Adapter updates done before the lifter's first.
         best: Lowest validation criterion so far (see ``selflift.train.validate``).
@@ -96,7 +96,8 @@ class TrainState:
         }
         state = cls(networks, optimisers, copy.deepcopy(networks["lifter"]))  # type: ignore[arg-type]
         state.average.requires_grad_(False).eval()
-        if loss.w_composite > 0 and config.composite.constant_bones > 0 and num_streams:
+        asked = loss.w_bone > 0 or (loss.w_composite > 0 and config.composite.constant_bones > 0)
+        if asked and num_streams:
             state.bones = BoneTable(num_streams, state.lifter.skeleton, device)
         return state
 

@@ -108,12 +108,16 @@ def _step(
         "2d": (loss.w_2d, losses.consistency_2d(out.x, out.x_hat, loss.joints, confidence)),
         "3d": (loss.w_3d, losses.consistency_3d(out.Y, out.Y_hat, loss.joints)),
     }
-    if loss.w_bone > 0:
-        terms["bone"] = (loss.w_bone, losses.bone_variation(out.X, lifter.skeleton))
+    warmup, lengths = config.composite.warmup, None
+    rise = min(1.0, (state.step + 1) / warmup) if warmup else 1.0
+    if state.bones is not None and batch.stream is not None:
+        lengths = state.bones.update(out.X.detach(), batch.stream)
+    if loss.w_bone > 0 and lengths is not None:
+        constancy = losses.bone_constancy(out.X, lengths, lifter.skeleton)
+        terms["bone"] = (loss.w_bone * rise, constancy)
     if loss.w_composite > 0:
-        warmup = config.composite.warmup
-        weight = loss.w_composite * (min(1.0, (state.step + 1) / warmup) if warmup else 1.0)
-        terms["composite"] = (weight, _composite(state, out, batch, config, views, size, generator))
+        composite = _composite(state, out, lengths, config, views, size, generator)
+        terms["composite"] = (loss.w_composite * rise, composite)
     if loss.w_truth > 0:
         assert batch.d is not None
         n = len(batch.x)
@@ -188,7 +192,7 @@ def _shown(
 def _composite(
     state: TrainState,
     out: CycleOutput,
-    batch: Batch,
+    lengths: Tensor | None,
     config: TrainConfig,
     views: ViewSampler,
     size: float | None,
@@ -197,12 +201,9 @@ def _composite(
     """How far the lifter is from composite bodies that it sees."""
     lifter = state.lifter
     elevation = None if out.elevation_rad is None else out.elevation_rad.detach()
-    X, lengths = out.X.detach(), None
-    if state.bones is not None and batch.stream is not None:
-        lengths = state.bones.update(X, batch.stream)
     made = make_composites(
-        X, elevation, views, config.composite, lifter.skeleton, lifter.depth, size, generator,
-        lengths,
+        out.X.detach(), elevation, views, config.composite, lifter.skeleton, lifter.depth, size,
+        generator, lengths,
     )  # fmt: skip
     hidden = None if out.confidence is None else out.confidence.roll(1, 0)
     with frozen_statistics(lifter):
