@@ -28,10 +28,10 @@ from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 
-PLAIN = ["experiment=cmu", "loss.w_composite=0"]
+PLAIN = ["experiment=cmu", "loss.w_composite=0", "loss.w_bone=0"]
 ROWS = {
-    "demo": ("synthetic: consistency + adversary + composites", []),
-    "cmu": ("cmu17: consistency + adversary + composites", ["experiment=cmu"]),
+    "demo": ("synthetic: consistency + adversary + composites + bones", []),
+    "cmu": ("cmu17: consistency + adversary + composites + bones", ["experiment=cmu"]),
     "cmu-plain": ("cmu17: consistency + adversary", PLAIN),
     "cmu-consistency": ("cmu17: consistency alone", [*PLAIN, "loss.w_adv=0"]),
     "cmu-adversary": ("cmu17: adversary alone", [*PLAIN, "loss.w_2d=0", "loss.w_3d=0"]),
@@ -61,7 +61,7 @@ ABLATION = {
     "adapter": "both + domain adapter",
     "all": "both + temporal discriminator + domain adapter",
     "source": "both + the other domain as it is (not in the paper)",
-    "composites": "both + composite bodies (not in the paper)",
+    "composites": "both + composites + bones (not in the paper)",
 }
 VIEWS = ("paper", "known", "learned")
 INPUTS = {"gt": "2D truth", "detected": "detector-like 2D"}

@@ -300,7 +300,7 @@ class LossConfig:
     w_2d: float = 1.0
     w_3d: float = 0.1
     joints: str = "mean"
-    w_bone: float = 0.0
+    w_bone: float = 1.0
     w_adv: float = 1.0
     w_temporal: float = 0.0
     w_composite: float = 2.0
