@@ -28,9 +28,11 @@ from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 
-PLAIN = ["experiment=cmu", "loss.w_composite=0", "loss.w_bone=0"]
+CORE = ["loss.w_composite=0", "loss.w_bone=0"]
+PLAIN = ["experiment=cmu", *CORE]
 ROWS = {
     "demo": ("synthetic: consistency + adversary + composites + bones", []),
+    "demo-plain": ("synthetic: consistency + adversary", CORE),
     "cmu": ("cmu17: consistency + adversary + composites + bones", ["experiment=cmu"]),
     "cmu-plain": ("cmu17: consistency + adversary", PLAIN),
     "cmu-consistency": ("cmu17: consistency alone", [*PLAIN, "loss.w_adv=0"]),
