@@ -112,7 +112,10 @@ def test_a_used_folder_is_refused(run_folder: Path) -> None:
         (["trainer.stepz=3"], "no key 'trainer.stepz'; did you mean trainer.steps"),
         (["w_3d=1"], "did you mean loss.w_3d?"),
         (["trainer.steps=many"], "trainer.steps"),
-        (["experiment=nowhere"], "config: no 'experiment/nowhere'; expected one of cmu, h36m"),
+        (
+            ["experiment=nowhere"],
+            "no 'experiment/nowhere'; expected one of ablation, cmu, cmu_noisy",
+        ),
         (["+loss.w_4d=1"], "config: no key 'loss.w_4d'; did you mean loss.w_3d"),
         (["resume=pyproject.toml"], "expected a run folder, got none"),
         (["trainer.steps=0"], "trainer.steps: expected at least 1, got 0"),

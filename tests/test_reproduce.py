@@ -184,7 +184,9 @@ def test_a_run_that_fails_is_told_and_leaves_the_others_be(
     assert command("demo") == 1
     shown = capsys.readouterr()
     assert "1 of 3 runs failed" in shown.err and "seed1/log.txt" in shown.err
-    row = "| synthetic: consistency + adversary + composites + bones | 2 | 50.0 ± 0.0 | 47.0 ± 0.0 |"
+    row = (
+        "| synthetic: consistency + adversary + composites + bones | 2 | 50.0 ± 0.0 | 47.0 ± 0.0 |"
+    )
     assert row in shown.out
 
 

@@ -31,7 +31,7 @@ def test_every_choice_of_every_group_fits_the_schema(choice: str) -> None:
 
 
 def test_the_dataclasses_default_to_the_default_run() -> None:
-    config = composed("output_dir=outputs/run", "data.root=data")
+    config = composed("output_dir=outputs/run", "data.root=data", "domain.data.root=data")
     assert config == TrainConfig()
 
 

@@ -173,8 +173,11 @@ def normaliser_of(content: checkpoint.Checkpoint) -> Normaliser:
         CheckpointError: If the checkpoint has none, or another one.
     """
     try:
-        return Normaliser(**content.metadata["normaliser"])
-    except (KeyError, TypeError) as error:
+        stored = dict(content.metadata["normaliser"])
+        # JSON knows lists alone.
+        stored["shares"] = tuple(stored.get("shares", ()))
+        return Normaliser(**stored)
+    except (KeyError, TypeError, ValueError) as error:
         names = ", ".join(f.name for f in fields(Normaliser))
         raise checkpoint.CheckpointError(
             f"checkpoint '{content.path}': expected a normaliser ({names}) in its metadata, got "
