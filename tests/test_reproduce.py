@@ -16,7 +16,7 @@ from hydra import compose, initialize_config_dir
 
 from selflift import doors
 from selflift.config import TrainConfig
-from selflift.train.setup import check
+from selflift.train.check import check
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "reproduce.py"
 PA, REFLECTED, N = "pa_mpjpe_mm", "pa_mpjpe_reflected_mm", "n_mpjpe_mm"

@@ -126,6 +126,21 @@ def load(path: str | Path) -> Checkpoint:
         ) from error
 
 
+def mismatch(content: Checkpoint, what: str, error: Exception) -> CheckpointError:
+    """What to raise for weights that don't fit the network which the metadata describe.
+
+    Args:
+        content: The file's content.
+        what: The network's name.
+        error: Why they don't.
+    """
+    reason = " ".join(str(error).split())[:300]
+    return CheckpointError(
+        f"checkpoint '{content.path}': expected the weights of the {what} that its metadata "
+        f"describe, got a mismatch ({reason}); use the file as training wrote it"
+    )
+
+
 def _is_whole(path: Path) -> bool:
     """Whether the file is a zip archive whose checksums hold; torch's reader ignores them."""
     try:

@@ -27,7 +27,7 @@ from selflift.geometry.bodies import (
     rescale_bones,
 )
 from selflift.geometry.camera import backproject, project
-from selflift.geometry.normalise import bone_lengths, pose_size, skeleton_height
+from selflift.geometry.normalise import body_size, pose_size
 from selflift.geometry.rotation import turn_about_root
 from selflift.skeleton import Skeleton
 from selflift.views import ViewSampler
@@ -147,7 +147,7 @@ class BoneTable:
             much longer they are than the stream's.
         """
         length = bones_of(X, self.skeleton).norm(dim=-1)
-        height = self._height(X)
+        height = body_size(X, self.skeleton)
         relative = length / height[:, None].clamp_min(MIN_SIZE)
         relative = (relative + relative[:, list(self.skeleton.mirror)]) / 2
         self.sums.mul_(self.memory).index_add_(0, stream, relative)
@@ -156,11 +156,6 @@ class BoneTable:
         bones = [j for j in range(self.skeleton.num_joints) if j != self.skeleton.root]
         size = (length[:, bones] / mean[:, bones].clamp_min(MIN_SIZE)).median(-1).values
         return mean * size[:, None]
-
-    def _height(self, X: Tensor) -> Tensor:
-        if self.skeleton.legs:
-            return skeleton_height(X, self.skeleton)
-        return bone_lengths(X, self.skeleton).sum(-1)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The table as plain tensors."""

@@ -1,5 +1,20 @@
 """The typed schema of every command: types and defaults here, numbers in ``configs/``."""
 
+from selflift.config.data import (
+    DataConfig,
+    NoiseConfig,
+    RigConfig,
+    SubjectsConfig,
+    SyntheticConfig,
+)
+from selflift.config.evaluate import (
+    EvalConfig,
+    EvalDataConfig,
+)
+from selflift.config.plain import (
+    from_plain,
+    to_yaml,
+)
 from selflift.config.prepare import (
     H36MOptions,
     KeypointOptions,
@@ -7,29 +22,21 @@ from selflift.config.prepare import (
     MPIInf3DHPOptions,
     PrepareConfig,
 )
-from selflift.config.run import (
+from selflift.config.train import (
     AdapterConfig,
     CompositeConfig,
-    DataConfig,
     DiscriminatorConfig,
     DomainConfig,
-    EvalConfig,
-    EvalDataConfig,
     LifterConfig,
     LossConfig,
     ModelConfig,
-    NoiseConfig,
     NormaliseConfig,
     OptimConfig,
-    RigConfig,
     SignConfig,
-    SubjectsConfig,
-    SyntheticConfig,
     TemporalConfig,
     TrainConfig,
     TrainerConfig,
     ViewConfig,
-    to_yaml,
 )
 
 __all__ = [
@@ -59,5 +66,6 @@ __all__ = [
     "TrainConfig",
     "TrainerConfig",
     "ViewConfig",
+    "from_plain",
     "to_yaml",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from selflift.config.run import RigConfig
+from selflift.config.data import RigConfig
 
 
 @dataclass

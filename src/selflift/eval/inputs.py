@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 import torch
 
 from selflift import checkpoint
-from selflift.config import DataConfig, EvalConfig
+from selflift.config import DataConfig, EvalConfig, from_plain
 from selflift.data.poses import PoseSet
 from selflift.data.source import load_split
 from selflift.eval.published import GROUND_TRUTH, NOT_STATED
@@ -154,7 +154,7 @@ def resolve_data(config: EvalConfig, metadata: Mapping[str, Any]) -> DataConfig:
             "without it; use the file as training wrote it"
         ) from error
     given = {key: value for key, value in asdict(config.data).items() if value is not None}
-    data = _data_config(plain)
+    data = from_plain(DataConfig, plain, "data")
     here = os.environ.get("SELFLIFT_DATA")
     # A checkpoint from another machine names a folder that is not on this one.
     if "root" not in given and here and not Path(data.root).is_dir():
@@ -173,37 +173,10 @@ def normaliser_of(content: checkpoint.Checkpoint) -> Normaliser:
         CheckpointError: If the checkpoint has none, or another one.
     """
     try:
-        stored = dict(content.metadata["normaliser"])
-        # JSON knows lists alone.
-        stored["shares"] = tuple(stored.get("shares", ()))
-        return Normaliser(**stored)
-    except (KeyError, TypeError, ValueError) as error:
+        return Normaliser.from_plain(content.metadata["normaliser"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         names = ", ".join(f.name for f in fields(Normaliser))
         raise checkpoint.CheckpointError(
             f"checkpoint '{content.path}': expected a normaliser ({names}) in its metadata, got "
             f"none or another ({error}); use the file as training wrote it"
         ) from error
-
-
-def _data_config(plain: Any) -> DataConfig:
-    return _from_plain(DataConfig, plain, "data")
-
-
-def _from_plain(schema: type[Schema], plain: Any, key: str) -> Schema:
-    if not isinstance(plain, Mapping):
-        raise ValueError(f"checkpoint: expected {key} to be a mapping, got {plain!r}")
-    types = get_type_hints(schema)
-    unknown = sorted(set(plain) - set(types))
-    if unknown:
-        raise ValueError(
-            f"checkpoint: expected {key} with {', '.join(types)}, got also "
-            f"{', '.join(unknown)}; use the selflift that wrote it"
-        )
-    return schema(
-        **{
-            name: _from_plain(types[name], value, f"{key}.{name}")
-            if is_dataclass(types[name])
-            else value
-            for name, value in plain.items()
-        }
-    )

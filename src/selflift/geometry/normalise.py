@@ -18,7 +18,9 @@ root itself must be there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -136,6 +138,15 @@ class Normaliser:
     shares: tuple[float, ...] = ()
 
     @classmethod
+    def from_plain(cls, stored: Mapping[str, Any]) -> Normaliser:
+        """The normaliser that a checkpoint's metadata describe; JSON has made lists of tuples.
+
+        Raises:
+            KeyError, TypeError, ValueError: If they describe another thing.
+        """
+        return cls(**{**stored, "shares": tuple(stored.get("shares", ()))})
+
+    @classmethod
     def fit(
         cls,
         rays: Float[Tensor, "batch J 2"],
@@ -234,6 +245,20 @@ def skeleton_height(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float
     spine = [column[j] for j in _chain(skeleton, skeleton.head)]
     legs = [column[j] for _, knee, ankle in skeleton.legs for j in (knee, ankle)]
     return lengths[..., spine].sum(-1) + lengths[..., legs].sum(-1) / len(skeleton.legs)
+
+
+def relative_bone_lengths(
+    X: Float[Tensor, "*batch J 3"], skeleton: Skeleton
+) -> Float[Tensor, "*batch bones"]:
+    """Bone lengths relative to :func:`body_size`, in the order of ``skeleton.bones``."""
+    return bone_lengths(X, skeleton) / body_size(X, skeleton)[..., None].clamp_min(1e-12)
+
+
+def body_size(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch"]:
+    """:func:`skeleton_height`, or the sum of all bones where a layout has no legs."""
+    if skeleton.legs:
+        return skeleton_height(X, skeleton)
+    return bone_lengths(X, skeleton).sum(-1)
 
 
 def _chain(skeleton: Skeleton, joint: int) -> list[int]:

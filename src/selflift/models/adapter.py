@@ -67,9 +67,5 @@ class DomainAdapter(nn.Module):
             adapter = cls(content.metadata["lifter"]["skeleton"], **options)
             adapter.load_state_dict(weights)
         except (AttributeError, TypeError, KeyError, RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:300]
-            raise checkpoint.CheckpointError(
-                f"checkpoint '{content.path}': expected the weights of the adapter that its "
-                f"config describes, got a mismatch ({reason}); use the file as training wrote it"
-            ) from error
+            raise checkpoint.mismatch(content, "adapter", error) from error
         return adapter.to(device).eval()

@@ -202,9 +202,5 @@ class Lifter(nn.Module):
             lifter = cls(**content.metadata["lifter"])
             lifter.load_state_dict(content.lifter)
         except (TypeError, KeyError, RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:300]
-            raise checkpoint.CheckpointError(
-                f"checkpoint '{content.path}': expected the weights of the lifter that its "
-                f"metadata describe, got a mismatch ({reason}); use the file as training wrote it"
-            ) from error
+            raise checkpoint.mismatch(content, "lifter", error) from error
         return lifter.to(device).eval()

@@ -20,10 +20,8 @@ differ, not that the domains do.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,13 +29,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selflift import checkpoint
-from selflift.config import (
-    DataConfig,
-    NoiseConfig,
-    RigConfig,
-    SubjectsConfig,
-    SyntheticConfig,
-)
+from selflift.config import DataConfig, NoiseConfig, NormaliseConfig, from_plain
 from selflift.data.noise import add_noise
 from selflift.data.poses import PoseSet
 from selflift.data.rays import rays_of
@@ -46,6 +38,7 @@ from selflift.geometry.normalise import Normaliser
 from selflift.models import DomainAdapter
 from selflift.skeleton import Skeleton
 from selflift.train.adapt import adapted
+from selflift.train.setup import source_normaliser
 from selflift.train.two_sample import (
     EnergyTest,
     Sample,
@@ -244,10 +237,11 @@ def _of_run(content: checkpoint.Checkpoint) -> tuple[DataConfig, DataConfig, Nor
     """The target's data, the source's, and the target's normaliser."""
     try:
         config = content.metadata["config"]
-        data = (_data_config(config["data"]), _data_config(config["domain"]["data"]))
-        fitted = content.metadata["normaliser"]
-        shares = tuple(fitted.get("shares", ()))
-        return *data, Normaliser(**{**fitted, "shares": shares})
+        target, source = (
+            _here(from_plain(DataConfig, plain, key))
+            for plain, key in ((config["data"], "data"), (config["domain"]["data"], "domain.data"))
+        )
+        return target, source, Normaliser.from_plain(content.metadata["normaliser"])
     except (AttributeError, KeyError, TypeError) as error:
         raise checkpoint.CheckpointError(
             f"checkpoint '{content.path}': expected the config and the normaliser of its training "
@@ -255,14 +249,9 @@ def _of_run(content: checkpoint.Checkpoint) -> tuple[DataConfig, DataConfig, Nor
         ) from error
 
 
-def _data_config(plain: Mapping[str, Any]) -> DataConfig:
-    parts = {
-        "subjects": SubjectsConfig, "synthetic": SyntheticConfig, "rig": RigConfig,
-        "noise": NoiseConfig,
-    }  # fmt: skip
-    data = DataConfig(**{**plain, **{key: kind(**plain[key]) for key, kind in parts.items()}})
+def _here(data: DataConfig) -> DataConfig:
+    """A checkpoint from another machine names a folder that is not on this one."""
     here = os.environ.get("SELFLIFT_DATA")
-    # A checkpoint from another machine names a folder that is not on this one.
     return replace(data, root=here) if here and not Path(data.root).is_dir() else data
 
 
@@ -284,9 +273,8 @@ def _load(data: DataConfig, split: str, domain: str, notes: list[str]) -> tuple[
 def _fitted(train: PoseSet, content: checkpoint.Checkpoint) -> Normaliser:
     """The source domain's normaliser, as training fits it."""
     config = content.metadata["config"]
-    method = config["normalise"]["centre"] if train.cameras is not None else "translate"
-    depth, scale = config["model"]["lifter"]["depth"], config["normalise"]["scale"]
-    return Normaliser.fit(rays_of(train, method), train.skeleton, depth, method, scale)
+    normalise = from_plain(NormaliseConfig, config["normalise"], "normalise")
+    return source_normaliser(train, normalise, config["model"]["lifter"]["depth"])
 
 
 def _seen(poses: PoseSet, normaliser: Normaliser) -> Float[Tensor, "N J 2"]:

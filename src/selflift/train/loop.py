@@ -22,7 +22,8 @@ from selflift.geometry.anatomy import CLEAR_SCORE, knee_score
 from selflift.models import Lifter
 from selflift.train.adapt import adapter_update
 from selflift.train.batches import VALIDATION_STREAM, Batches, seeded
-from selflift.train.setup import check, load_poses
+from selflift.train.check import check
+from selflift.train.setup import load_poses
 from selflift.train.state import TrainState, adapts, lifter_arguments
 from selflift.train.step import train_step
 from selflift.train.story import Story

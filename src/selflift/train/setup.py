@@ -1,9 +1,7 @@
-"""What a run is made of before its first step: checks, device, training and validation poses."""
+"""What a run is made of before its first step: training, source and validation poses."""
 
 from __future__ import annotations
 
-import math
-import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selflift import losses
-from selflift.config import TrainConfig
+from selflift.config import NormaliseConfig, TrainConfig
 from selflift.data.poses import PoseSet
 from selflift.data.rays import confidences_of, rays_of
 from selflift.data.source import load_split
@@ -21,80 +18,6 @@ from selflift.geometry.align import procrustes
 from selflift.geometry.normalise import Normalised, Normaliser
 from selflift.skeleton import Skeleton, get_skeleton
 from selflift.train.batches import TrainingPoses
-from selflift.train.step import learning_rate_factor
-
-ADAPTERS = ("none", "first", "joint")
-
-# Lowest and highest value that a number of the config may have, both included.
-RANGES: dict[str, tuple[float, float]] = {
-    "seed": (0, 2**63 - 1),
-    "model.lifter.width": (1, math.inf),
-    "model.lifter.num_blocks": (0, math.inf),
-    "model.lifter.dropout": (0, 0.99),
-    "model.lifter.min_depth": (1e-3, math.inf),
-    "model.lifter.max_elevation_deg": (1, 90),
-    "model.discriminator.width": (1, math.inf),
-    "model.discriminator.num_blocks": (0, math.inf),
-    "model.discriminator.dropout": (0, 0.99),
-    "model.temporal_discriminator.width": (1, math.inf),
-    "model.temporal_discriminator.num_blocks": (0, math.inf),
-    "model.temporal_discriminator.dropout": (0, 0.99),
-    "model.adapter.width": (1, math.inf),
-    "model.adapter.num_blocks": (0, math.inf),
-    "model.adapter.dropout": (0, 0.99),
-    "model.domain_discriminator.width": (1, math.inf),
-    "model.domain_discriminator.num_blocks": (0, math.inf),
-    "model.domain_discriminator.dropout": (0, 0.99),
-    "temporal.min_frames": (1, 10_000),
-    "temporal.max_frames": (1, 10_000),
-    "composite.legs": (0, 1),
-    "composite.arms": (0, 1),
-    "composite.constant_bones": (0, 1),
-    "composite.bone_std": (0, 1),
-    "composite.jitter": (0, 1),
-    "composite.warmup": (0, math.inf),
-    "domain.share": (0, 16),
-    "domain.steps": (0, math.inf),
-    "domain.w_correction": (0, math.inf),
-    "domain.lr": (0, math.inf),
-    "view.azimuth_range_deg": (0, 180),
-    "view.elevation_range_deg": (0, 90),
-    "view.elevation_mean_deg": (-90, 90),
-    "view.elevation_std_deg": (0, 90),
-    "sign.first_step": (1, math.inf),
-    "sign.every": (1, math.inf),
-    "sign.margin": (0, 1),
-    "loss.w_2d": (0, math.inf),
-    "loss.w_3d": (0, math.inf),
-    "loss.w_bone": (0, math.inf),
-    "loss.w_adv": (0, math.inf),
-    "loss.w_temporal": (0, math.inf),
-    "loss.w_composite": (0, math.inf),
-    "loss.w_truth": (0, math.inf),
-    "loss.r1": (0, math.inf),
-    "loss.gradient_penalty": (0, math.inf),
-    "optim.lr": (0, math.inf),
-    "optim.lr_discriminator": (0, math.inf),
-    "optim.beta1": (0, 0.9999),
-    "optim.beta2": (0, 0.999999),
-    "optim.decay": (0, 1),
-    "optim.decay_every": (1, math.inf),
-    "optim.warmup": (0, math.inf),
-    "optim.discriminator_every": (1, math.inf),
-    "optim.ema": (0, 0.999999),
-    "trainer.steps": (1, math.inf),
-    "trainer.batch_size": (2, math.inf),
-    "trainer.log_every": (1, math.inf),
-    "trainer.validate_every": (1, math.inf),
-    "trainer.validation_poses": (2, math.inf),
-    "trainer.threads": (0, 4096),
-    "data.rig.cameras": (1, math.inf),
-    "data.rig.f_px": (1e-3, math.inf),
-    "data.rig.size_px": (1, math.inf),
-    "data.rig.distance_min_m": (1e-3, math.inf),
-    "data.rig.distance_max_m": (1e-3, math.inf),
-    "data.rig.min_depth_m": (1e-3, math.inf),
-}
 
 
 @dataclass(frozen=True)
@@ -257,6 +180,19 @@ def true_offsets(poses: PoseSet, seen: Normalised, depth: float) -> Float[Tensor
     return seen.factor[:, None] * depth * (Z - Z_root) / Z_root
 
 
+def source_normaliser(poses: PoseSet, normalise: NormaliseConfig, depth: float) -> Normaliser:
+    """The source domain's own normaliser.
+
+    Args:
+        poses: Its training poses. In the wild nobody knows the camera: without cameras poses are
+            moved to the middle, not turned.
+        normalise: How the target's poses are normalised.
+        depth: ``c``.
+    """
+    method = normalise.centre if poses.cameras is not None else "translate"
+    return Normaliser.fit(rays_of(poses, method), poses.skeleton, depth, method, normalise.scale)
+
+
 def _source(
     config: TrainConfig, skeleton: Skeleton, device: torch.device, first: int
 ) -> TrainingPoses:
@@ -268,14 +204,9 @@ def _source(
                 f"'{poses.skeleton.name}'; convert it: python -m selflift.prepare "
                 f"skeleton={skeleton.name}"
             )
-        # In the wild nobody knows the camera: such poses are moved to the middle, not turned.
-        method = config.normalise.centre if poses.cameras is not None else "translate"
-        rays = rays_of(poses, method)
+        own = source_normaliser(poses, config.normalise, config.model.lifter.depth)
         confidence = confidences_of(poses, config.model.lifter.confidences)
-        own = Normaliser.fit(
-            rays, skeleton, config.model.lifter.depth, method, config.normalise.scale
-        )
-        x = own.apply(rays, skeleton).x
+        x = own.apply(rays_of(poses, own.centre), skeleton).x
     except ValueError as error:
         raise ValueError(f"domain.data: {error}") from error
     if len(poses) < 2:
@@ -306,46 +237,3 @@ def _validation(
         torch.from_numpy(val.subject.index).long().to(device),
         truth,
     )
-
-
-def check(config: TrainConfig) -> None:
-    """Refuse numbers and names that no run can be made of, before anything is loaded.
-
-    Raises:
-        ValueError: Naming the key, what is expected and what was given.
-    """
-    for key, (low, high) in RANGES.items():
-        value = operator.attrgetter(key)(config)
-        if not (low <= value <= high and math.isfinite(value)):
-            limit = "at least" if high == math.inf else f"a number up to {high:g} and at least"
-            raise ValueError(f"{key}: expected {limit} {low:g}, got {value}")
-    depth, nearest = config.model.lifter.depth, config.model.lifter.min_depth
-    if not (nearest < depth < math.inf):
-        raise ValueError(
-            f"model.lifter.depth: expected more than min_depth ({nearest:g}), got {depth}"
-        )
-    if config.loss.game not in losses.GAMES:
-        raise ValueError(
-            f"loss.game: expected one of {', '.join(losses.GAMES)}, got '{config.loss.game}'"
-        )
-    if config.loss.discriminator_size not in ("unit", "kept"):
-        raise ValueError(
-            "loss.discriminator_size: expected 'unit' or 'kept', got "
-            f"'{config.loss.discriminator_size}'"
-        )
-    if config.loss.joints not in ("mean", "sum"):
-        raise ValueError(f"loss.joints: expected 'mean' or 'sum', got '{config.loss.joints}'")
-    loss = config.loss
-    weights = (loss.w_2d, loss.w_3d, loss.w_bone, loss.w_adv, loss.w_temporal, loss.w_composite)
-    if not any((*weights, loss.w_truth)):
-        raise ValueError("loss: expected at least one weight above 0, got none; set w_adv")
-    if config.domain.adapter not in ADAPTERS:
-        raise ValueError(
-            f"domain.adapter: expected one of {', '.join(ADAPTERS)}, got '{config.domain.adapter}'"
-        )
-    if config.temporal.max_frames < config.temporal.min_frames:
-        raise ValueError(
-            f"temporal.max_frames: expected at least min_frames ({config.temporal.min_frames}), "
-            f"got {config.temporal.max_frames}"
-        )
-    learning_rate_factor(0, config.trainer.steps, config.optim)

@@ -119,13 +119,7 @@ def _step(
         composite = _composite(state, out, lengths, config, views, size, generator)
         terms["composite"] = (loss.w_composite * rise, composite)
     if loss.w_truth > 0:
-        assert batch.d is not None
-        n = len(batch.x)
-        truth = backproject(out.x[:n], (c + batch.d).clamp_min(config.model.lifter.min_depth))
-        if batch.confidence is not None:
-            # Where a missing joint is seen is not known: the lifter is not asked.
-            truth = torch.where((batch.confidence > 0)[..., None], truth, out.X[:n].detach())
-        terms["truth"] = (loss.w_truth, losses.consistency_3d(truth, out.X[:n], loss.joints))
+        terms["truth"] = (loss.w_truth, _distance_to_truth(out, batch, config))
     players = _shown(out, batch, c, loss.discriminator_size)
     for name, (_, fake) in players.items():
         if name in state.networks:
@@ -209,3 +203,14 @@ def _composite(
     with frozen_statistics(lifter):
         lifted = lifter.lift(made.x, hidden)
     return losses.consistency_3d(made.X, lifted, config.loss.joints)
+
+
+def _distance_to_truth(out: CycleOutput, batch: Batch, config: TrainConfig) -> Tensor:
+    """Supervised training: how far the target's lifted poses are from their true depths."""
+    assert batch.d is not None
+    lifted, lifter = out.X[: len(batch.x)], config.model.lifter
+    truth = backproject(batch.x, (lifter.depth + batch.d).clamp_min(lifter.min_depth))
+    if batch.confidence is not None:
+        # Where a missing joint is seen is not known: the lifter is not asked.
+        truth = torch.where((batch.confidence > 0)[..., None], truth, lifted.detach())
+    return losses.consistency_3d(truth, lifted, config.loss.joints)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selflift.data.poses import PoseSet
+from selflift.data.streams import streams
 from selflift.models import PoseDiscriminator
 
 # Below so many subjects in a domain, a classifier's split by subject says more of the subjects.
@@ -59,8 +60,7 @@ def choose_rows(poses: PoseSet, count: int, rng: np.random.Generator) -> np.ndar
             "convert the set to a smaller skeleton"
         )
     second = (poses.frame / poses.fps).astype(np.int64)
-    labels = (poses.subject, poses.clip, poses.camera)
-    keys = np.stack([*(label.index.astype(np.int64) for label in labels), second], axis=1)
+    keys = np.stack([streams(poses, np.arange(len(poses))), second], axis=1)
     # The first in random order of each second, then some of them in random order.
     _, first = np.unique(keys[order], axis=0, return_index=True)
     return order[np.sort(first)][:count]

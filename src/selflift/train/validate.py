@@ -27,7 +27,7 @@ from torch import Tensor
 
 from selflift.cycle import CycleOutput, as_seen_by_discriminator, run_cycle
 from selflift.geometry.anatomy import knee_score
-from selflift.geometry.normalise import bone_lengths, skeleton_height
+from selflift.geometry.normalise import relative_bone_lengths
 from selflift.models import Lifter
 from selflift.skeleton import Skeleton
 from selflift.views import ViewSampler
@@ -128,9 +128,7 @@ def bone_variation(
             are such, the poses count as one subject's.
         skeleton: The layout.
     """
-    lengths = bone_lengths(X, skeleton)
-    size = skeleton_height(X, skeleton) if skeleton.legs else lengths.sum(-1)
-    lengths = lengths / size[:, None].clamp_min(1e-12)
+    lengths = relative_bone_lengths(X, skeleton)
     values = []
     for one in subject.unique():
         own = lengths[subject == one]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from selflift.config.data import RigConfig
 from selflift.config.prepare import MocapOptions
-from selflift.config.run import RigConfig
 from selflift.data.mocap.bodies import Source, open_sources, read_bodies
 from selflift.data.mocap.bvh import BvhHeader
 from selflift.data.mocap.discover import UNKNOWN, find_files, read_actions, recognise, some
