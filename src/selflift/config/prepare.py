@@ -134,7 +134,8 @@ class PrepareConfig:
         skeleton: Layout to convert to; ``None`` keeps the source's.
         every: Keep every n-th frame of the source's rate; where frames are missing, the first of
             every n.
-        complete: Whether frames with a missing joint are left out; training takes complete poses.
+        complete: Whether frames with a missing joint are left out; lifters without
+            ``confidences`` take complete poses only.
         picture: Whether to draw sample poses beside the output.
         progress: Whether to show a progress bar.
         h36m: Human3.6M.
