@@ -42,8 +42,8 @@ class Composites:
     """Composite bodies and what the lifter sees of them.
 
     Attributes:
-        x: 2D poses, normalised like real ones (and jittered, if the config says so), ``(B, J, 2)``.
-        X: The bodies, in the lifter's convention: without jitter, ``X`` projects to ``x``.
+        x: 2D poses, normalised like real ones, ``(B, J, 2)``.
+        X: The bodies, in the lifter's convention: ``X`` projects to ``x``.
         elevation_rad: Elevation of the camera that sees each, ``(B,)``.
     """
 
@@ -62,12 +62,11 @@ def make_composites(
     depth: float,
     size: float | None,
     generator: torch.Generator,
-    lengths: Float[Tensor, "batch J"] | None = None,
 ) -> Composites:
     """Make one composite of each body of a batch.
 
     Args:
-        X: Lifted bodies, in the frame of their camera.
+        X: Lifted bodies, in the frame of their camera; where they stand doesn't matter.
         elevation_rad: Their predicted elevation; needed by ``learned`` views.
         views: How bodies are set upright and looked at.
         config: How bodies are changed.
@@ -76,17 +75,12 @@ def make_composites(
         size: :func:`~selflift.geometry.normalise.pose_size` of every real pose; ``None``: real
             poses have no common size.
         generator: Source of randomness, on the device of ``X``.
-        lengths: How long each bone should be, see :class:`BoneTable`; depths are moved towards it
-            by the share ``config.constant_bones``. ``None``: they stay.
 
     Returns:
         The composites; no gradient leads back to ``X``.
     """
     upright = views.level(X, elevation_rad)
-    bones = bones_of(X, skeleton)
-    if lengths is not None:
-        bones = foreshortened(bones, lengths, config.constant_bones)
-    bones = bones @ upright.mT
+    bones = bones_of(X, skeleton) @ upright.mT
     bones = recombine(bones, config.legs, config.arms, skeleton, generator)
     if config.bone_std > 0:
         bones = rescale_bones(bones, config.bone_std, skeleton, generator)
@@ -100,62 +94,106 @@ def make_composites(
         factor = (size / pose_size(x).clamp_min(MIN_SIZE))[:, None]
         x, d = x * factor[..., None], d * factor
     bodies = backproject(x, (depth + d).clamp_min(NEAREST))
-    if config.jitter > 0:
-        # The root errs too, and the pose is centred on where it seems to be.
-        noise = torch.empty_like(x).normal_(generator=generator)
-        noise = noise - noise[:, skeleton.root, None]
-        x = x + config.jitter * pose_size(x)[:, None, None] * noise
     return Composites(x, bodies, elevation)
 
 
 class BoneTable:
-    """Running means of bone lengths, one row per stream: one person seen by one camera.
+    """Running means of lifted bone lengths, one row per person.
 
     A person's bones keep their lengths; lifted ones vary with the errors of depth. Their mean over
-    a recording is nearer to the truth than any one of them. Lengths are relative to the body's
-    height, left and right averaged. Nothing but lifted poses enters.
+    all poses of a person is nearer to the truth than any one of them, and nearer still where those
+    count most that the image itself measures: a bone that lies across the line of sight. Lengths
+    are relative to the body's height, left and right averaged. Nothing but lifted poses enters.
 
     Differs from the paper: not part of it. Yu et al. (ICCV 2021) hold bones constant over a clip by
-    a loss; here composites are built of bodies that are corrected by the clip's mean bones.
+    a loss; here depths are solved for bones of constant length, and the lifter learns from them.
 
     Args:
-        num_streams: Number of streams.
+        people: Number of people.
         skeleton: The layout.
         device: Where the table lies.
+        sharpness: A bone that spans the share ``s`` of its length in the image counts
+            ``s ** sharpness``; 0: all count alike.
         memory: What remains of a row's past at every update.
     """
 
     def __init__(
-        self, num_streams: int, skeleton: Skeleton, device: torch.device, memory: float = 0.99
+        self,
+        people: int,
+        skeleton: Skeleton,
+        device: torch.device,
+        sharpness: float = 8.0,
+        memory: float = 0.99,
     ) -> None:
-        self.skeleton, self.memory = skeleton, memory
-        self.sums = torch.zeros(num_streams, skeleton.num_joints, device=device)
-        self.counts = torch.zeros(num_streams, device=device)
+        self.skeleton, self.sharpness, self.memory = skeleton, sharpness, memory
+        self.sums = torch.zeros(people, skeleton.num_joints, device=device)
+        self.counts = torch.zeros(people, skeleton.num_joints, device=device)
 
     @torch.no_grad()
-    def update(
-        self, X: Float[Tensor, "batch J 3"], stream: Int[Tensor, "batch"]
+    def update(self, X: Float[Tensor, "batch J 3"], person: Int[Tensor, "batch"]) -> None:
+        """Take in lifted poses.
+
+        Args:
+            X: Lifted poses, in the camera's axes.
+            person: Whose each is.
+        """
+        bones = bones_of(X, self.skeleton)
+        length = bones.norm(dim=-1)
+        relative = length / body_size(X, self.skeleton)[:, None].clamp_min(MIN_SIZE)
+        # A bone without length (the root's) counts as one that is seen in full.
+        across = (bones[..., :2].norm(dim=-1) + MIN_SIZE) / (length + MIN_SIZE)
+        weight = across.pow(self.sharpness)
+        other = list(self.skeleton.mirror)
+        total = relative * weight
+        self.sums.mul_(self.memory).index_add_(0, person, total + total[:, other])
+        self.counts.mul_(self.memory).index_add_(0, person, weight + weight[:, other])
+
+    @torch.no_grad()
+    def lengths(
+        self, X: Float[Tensor, "batch J 3"], person: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch J"]:
-        """Take in lifted poses; returns the bone lengths of each one's stream.
+        """How long the bones of bodies would be in someone's proportions.
 
         Args:
             X: Lifted poses.
-            stream: Which stream each is of.
+            person: Whose proportions; someone that :meth:`update` has seen.
 
         Returns:
-            Lengths in the unit of ``X``, each body's own size: the median over its bones of how
-            much longer they are than the stream's.
+            Lengths in the unit of ``X``, each body as tall as it is: scaled by the median over its
+            bones of how much longer they are than the person's.
         """
+        mean = self.sums[person] / self.counts[person].clamp_min(MIN_SIZE)
         length = bones_of(X, self.skeleton).norm(dim=-1)
-        height = body_size(X, self.skeleton)
-        relative = length / height[:, None].clamp_min(MIN_SIZE)
-        relative = (relative + relative[:, list(self.skeleton.mirror)]) / 2
-        self.sums.mul_(self.memory).index_add_(0, stream, relative)
-        self.counts.mul_(self.memory).index_add_(0, stream, torch.ones_like(height))
-        mean = self.sums[stream] / self.counts[stream, None]
         bones = [j for j in range(self.skeleton.num_joints) if j != self.skeleton.root]
         size = (length[:, bones] / mean[:, bones].clamp_min(MIN_SIZE)).median(-1).values
         return mean * size[:, None]
+
+    @torch.no_grad()
+    def corrected(
+        self, X: Float[Tensor, "batch J 3"], person: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch J 3"]:
+        """Root-centred bodies as the image shows them, at the depths where bones fit their lengths.
+
+        Args:
+            X: Lifted poses, in the camera's axes.
+            person: Whose each is.
+        """
+        bones = foreshortened(bones_of(X, self.skeleton), self.lengths(X, person))
+        return body_of(bones, self.skeleton)
+
+    @torch.no_grad()
+    def in_proportions_of(
+        self, X: Float[Tensor, "batch J 3"], person: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch J 3"]:
+        """Root-centred bodies in the same poses, with the bones of someone else.
+
+        Args:
+            X: Bodies.
+            person: Whose proportions each gets.
+        """
+        bones = bones_of(X, self.skeleton)
+        length = bones.norm(dim=-1).clamp_min(MIN_SIZE)
+        return body_of(bones * (self.lengths(X, person) / length)[..., None], self.skeleton)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The table as plain tensors."""
@@ -167,9 +205,9 @@ class BoneTable:
         Raises:
             ValueError: If it is of another size.
         """
-        if state["sums"].shape != self.sums.shape:
+        if state["sums"].shape != self.sums.shape or state["counts"].shape != self.counts.shape:
             raise ValueError(
-                f"expected the bones of {len(self.sums)} streams, got {len(state['sums'])}"
+                f"expected the bones of {len(self.sums)} people, got {len(state['sums'])}"
             )
         self.sums.copy_(state["sums"])
         self.counts.copy_(state["counts"])

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from selflift.geometry.bodies import body_of, bones_of, foreshortened
 from selflift.skeleton import Skeleton
 
 GAMES = ("cross_entropy", "least_squares", "wasserstein")
@@ -74,24 +73,23 @@ def correction_size(correction: Float[Tensor, "*batch J 2"]) -> Float[Tensor, ""
 
 
 def bone_constancy(
-    X: Float[Tensor, "batch J 3"], lengths: Float[Tensor, "batch J"], skeleton: Skeleton
+    X: Float[Tensor, "batch J 3"], corrected: Float[Tensor, "batch J 3"], skeleton: Skeleton
 ) -> Float[Tensor, ""]:
-    """How far depths are from where bones would have their recording's lengths, squared.
+    """How far depths are from where bones have their person's lengths, squared.
 
-    Averaged over joints and poses. The lengths are those of
-    :class:`~selflift.composites.BoneTable`: means of what was lifted, nothing measured.
+    Averaged over joints and poses. Nothing measured enters: see
+    :class:`~selflift.composites.BoneTable`.
 
     Differs from the paper: not part of it. Yu et al. (ICCV 2021) hold bone lengths constant over a
     clip by penalising their variation.
 
     Args:
         X: Lifted poses, in the camera's axes.
-        lengths: How long the bone that leads to each joint should be.
+        corrected: The same at those depths, root-centred.
         skeleton: The layout.
     """
-    centred = X - X[:, skeleton.root, None]
-    bones = foreshortened(bones_of(centred, skeleton).detach(), lengths, 1.0)
-    return (centred[..., 2] - body_of(bones, skeleton)[..., 2]).square().mean()
+    depth = X[..., 2] - X[:, skeleton.root, None, 2]
+    return (depth - corrected[..., 2]).square().mean()
 
 
 def discriminator_loss(

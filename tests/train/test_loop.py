@@ -42,7 +42,6 @@ def complete(config: TrainConfig, adapter: str) -> None:
     config.loss.w_temporal = config.loss.w_composite = 1.0
     config.data.noise.kind = "detector"
     config.model.lifter.confidences = config.model.lifter.refine = True
-    config.composite.jitter = 0.02
     domain = config.domain
     domain.share, domain.adapter, domain.steps = 0.5, adapter, 5
     domain.data.synthetic = replace(config.data.synthetic, seed=1)

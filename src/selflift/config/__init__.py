@@ -24,6 +24,7 @@ from selflift.config.prepare import (
 )
 from selflift.config.train import (
     AdapterConfig,
+    BonesConfig,
     CompositeConfig,
     DiscriminatorConfig,
     DomainConfig,
@@ -41,6 +42,7 @@ from selflift.config.train import (
 
 __all__ = [
     "AdapterConfig",
+    "BonesConfig",
     "CompositeConfig",
     "DataConfig",
     "DiscriminatorConfig",

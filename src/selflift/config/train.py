@@ -123,11 +123,7 @@ class CompositeConfig:
     Attributes:
         legs: Share of bodies that get another body's legs.
         arms: Share of left arms, and of right ones, that come from another body.
-        constant_bones: How far depths first are moved, from 0 to 1, to where bones have the mean
-            length of their recording (one person, one camera).
         bone_std: Spread of the logarithm of bone lengths.
-        jitter: Noise added to every joint of their projections before they are centred and lifted,
-            N(0, jitter), as a share of a pose's size.
         warmup: Steps over which the weights of this term and of ``loss.w_bone`` rise linearly from
             zero. Before depth has formed, bodies are flat, and a lifter that learns from them stays
             flat.
@@ -135,10 +131,24 @@ class CompositeConfig:
 
     legs: float = 0.5
     arms: float = 0.5
-    constant_bones: float = 0.5
     bone_std: float = 0.08
-    jitter: float = 0.0
     warmup: int = 1000
+
+
+@dataclass
+class BonesConfig:
+    """How bone lengths are known from lifted poses; see :class:`selflift.composites.BoneTable`.
+
+    Used by ``loss.w_bone`` and by composites.
+
+    Attributes:
+        per: Whose poses share their bones: ``"recording"`` (a clip through one camera) or
+            ``"person"`` (all poses under one subject's name: right where names name people).
+        sharpness: How much more a bone counts that lies across the line of sight.
+    """
+
+    per: str = "recording"
+    sharpness: float = 8.0
 
 
 @dataclass
@@ -149,7 +159,9 @@ class DomainConfig:
         share: How many source poses join a batch, as a share of ``trainer.batch_size``; 0: none.
         data: Where they come from; the training split of it.
         adapter: ``"none"`` (they join as they are), ``"first"`` (the adapter is trained before the
-            lifter, then kept) or ``"joint"`` (it is trained along with it).
+            lifter, then kept), ``"joint"`` (it is trained along with it) or ``"bones"`` (no 2D
+            adapter: bodies lifted from them, in the proportions of the target's people, are
+            composites' material and take no other part).
         steps: Adapter updates before the lifter's first (``first``).
         w_correction: Weight of ``|C(x_s)|^2``.
         lr: Learning rate of the adapter and its discriminator.
@@ -171,8 +183,7 @@ class LossConfig:
         w_2d: Weight of ``L_2D``.
         w_3d: Weight of ``L_3D``.
         joints: Whether these two are the ``"mean"`` or the ``"sum"`` over joints.
-        w_bone: Weight of bone lengths' constancy over a recording (not in the paper); 0 leaves it
-            out.
+        w_bone: Weight of the constancy of bone lengths (not in the paper); 0 leaves it out.
         w_adv: Weight of the adversarial term; 0 trains without a discriminator.
         w_temporal: Weight of ``L_T``; 0 trains without a temporal discriminator.
         w_composite: Weight of the second lift of composite bodies (not in the paper); 0 leaves it
@@ -268,6 +279,7 @@ class TrainConfig:
     sign: SignConfig = field(default_factory=SignConfig)
     temporal: TemporalConfig = field(default_factory=TemporalConfig)
     composite: CompositeConfig = field(default_factory=CompositeConfig)
+    bones: BonesConfig = field(default_factory=BonesConfig)
     domain: DomainConfig = field(default_factory=DomainConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

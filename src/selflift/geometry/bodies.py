@@ -30,23 +30,21 @@ def body_of(bones: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Ten
 
 
 def foreshortened(
-    bones: Float[Tensor, "batch J 3"], lengths: Float[Tensor, "batch J"], share: float
+    bones: Float[Tensor, "batch J 3"], lengths: Float[Tensor, "batch J"]
 ) -> Float[Tensor, "batch J 3"]:
     """Bones whose extent in depth fits their length: what the image shows of a bone stays.
 
     A bone of length ``l`` that spans ``s`` in the image spans ``sqrt(l^2 - s^2)`` in depth, towards
     the camera or away from it (Taylor, CVPR 2000): the lifter says which, and the length is known
-    from the rest of the recording.
+    from the person's other poses.
 
     Args:
         bones: In the camera's axes.
         lengths: How long each should be.
-        share: How far depths are moved to that extent, from 0 (not at all) to 1.
     """
     across = bones[..., :2].square().sum(-1)
     depth = (lengths.square() - across).clamp_min(0).sqrt() * bones[..., 2].sign()
-    moved = torch.lerp(bones[..., 2], depth, share)
-    return torch.cat([bones[..., :2], moved[..., None]], dim=-1)
+    return torch.cat([bones[..., :2], depth[..., None]], dim=-1)
 
 
 def rescale_bones(

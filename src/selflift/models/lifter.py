@@ -151,7 +151,9 @@ class Lifter(nn.Module):
         given = x
         if self.confidences:
             present = (confidence > 0)[..., None]
-            given = torch.cat([torch.where(present, x, 0.0), confidence[..., None]], dim=-1)
+            # Of the order of the poses, about 1 / c: larger, their scatter drowns the poses.
+            sure = confidence[..., None] / self.depth
+            given = torch.cat([torch.where(present, x, 0.0), sure], dim=-1)
         features = self.trunk(given.reshape(-1, given.shape[-1] * joints))
         d = self.depth_head(features).to(x.dtype).reshape(x.shape[:-1])
         mask = None

@@ -26,15 +26,15 @@ class TrainingPoses:
         following: Which pose is the next frame of each, ``(N,)``; -1 for none. ``None`` without a
             temporal discriminator.
         d: True depth offsets, ``(N, J)``, for supervised training alone.
-        stream: Which stream (a subject's clip through one camera) each pose is of, ``(N,)``, from
-            0; ``None``: nothing is known of it.
+        person: Whose each pose is, as far as ``bones.per`` lets it be known, ``(N,)``, from 0;
+            ``None``: nothing is known of it.
     """
 
     x: Tensor
     confidence: Tensor | None = None
     following: Tensor | None = None
     d: Tensor | None = None
-    stream: Tensor | None = None
+    person: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Batch:
         d: True depth offsets, for supervised training alone.
         source: Poses of the source domain, ``(S, J, 2)``, before the adapter.
         source_confidence: Of their joints.
-        stream: Which stream each target pose is of, and then each source pose, ``(B + S,)``; those
-            of the source count on from the target's.
+        person: Whose each target pose is, and then each source pose, ``(B + S,)``; those of the
+            source count on from the target's.
     """
 
     x: Tensor
@@ -58,7 +58,7 @@ class Batch:
     d: Tensor | None = None
     source: Tensor | None = None
     source_confidence: Tensor | None = None
-    stream: Tensor | None = None
+    person: Tensor | None = None
 
 
 class Order:
@@ -136,15 +136,15 @@ class Batches:
                 of,
                 self._also(poses.confidence, after, chosen[of]),
             )
-        stream = None if poses.stream is None else poses.stream.index_select(0, rows)
+        person = None if poses.person is None else poses.person.index_select(0, rows)
         source, source_confidence = None, None
         if self.source is not None and self.source_order is not None:
             others = self.source_order.rows(step)
             turned = self._chosen(self.source_order, step, len(others))
             source = self._seen(self.source.x[others], turned)
             source_confidence = self._also(self.source.confidence, others, turned)
-            if stream is not None and self.source.stream is not None:
-                stream = torch.cat([stream, self.source.stream[others]])
+            if person is not None and self.source.person is not None:
+                person = torch.cat([person, self.source.person[others]])
         return Batch(
             x=self._seen(poses.x.index_select(0, rows), chosen),
             confidence=self._also(poses.confidence, rows, chosen),
@@ -152,7 +152,7 @@ class Batches:
             d=self._also(poses.d, rows, chosen),
             source=source,
             source_confidence=source_confidence,
-            stream=stream,
+            person=person,
         )
 
     def _chosen(self, order: Order, step: int, count: int) -> Tensor:

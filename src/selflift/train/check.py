@@ -9,7 +9,8 @@ from selflift import losses
 from selflift.config import TrainConfig
 from selflift.train.step import learning_rate_factor
 
-ADAPTERS = ("none", "first", "joint")
+ADAPTERS = ("none", "first", "joint", "bones")
+BONES = ("recording", "person")
 
 # Lowest and highest value that a number of the config may have, both included.
 RANGES: dict[str, tuple[float, float]] = {
@@ -35,10 +36,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "temporal.max_frames": (1, 10_000),
     "composite.legs": (0, 1),
     "composite.arms": (0, 1),
-    "composite.constant_bones": (0, 1),
     "composite.bone_std": (0, 1),
-    "composite.jitter": (0, 1),
     "composite.warmup": (0, math.inf),
+    "bones.sharpness": (0, 100),
     "domain.share": (0, 16),
     "domain.steps": (0, math.inf),
     "domain.w_correction": (0, math.inf),
@@ -118,6 +118,13 @@ def check(config: TrainConfig) -> None:
         raise ValueError(
             f"domain.adapter: expected one of {', '.join(ADAPTERS)}, got '{config.domain.adapter}'"
         )
+    if config.domain.share > 0 and config.domain.adapter == "bones" and loss.w_composite == 0:
+        raise ValueError(
+            "domain.adapter: expected loss.w_composite above 0 with 'bones', whose poses become "
+            "composites alone, got 0; choose another adapter, or set loss.w_composite"
+        )
+    if config.bones.per not in BONES:
+        raise ValueError(f"bones.per: expected one of {', '.join(BONES)}, got '{config.bones.per}'")
     if config.temporal.max_frames < config.temporal.min_frames:
         raise ValueError(
             f"temporal.max_frames: expected at least min_frames ({config.temporal.min_frames}), "

@@ -75,7 +75,7 @@ class Run:
             round(config.domain.share * config.trainer.batch_size),
         )
         self.state = TrainState.create(
-            config, self.skeleton.name, self.device, self.poses.num_streams
+            config, self.skeleton.name, self.device, self.poses.num_people
         )
         self.history: list[dict[str, float]] = []
         if resume:

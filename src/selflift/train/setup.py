@@ -58,10 +58,10 @@ class Poses:
     validation: ValidationPoses
 
     @property
-    def num_streams(self) -> int:
-        """How many streams (a subject's clip through one camera) target and source have."""
+    def num_people(self) -> int:
+        """How many people, or recordings if that is all one can tell, target and source have."""
         last = self.train if self.source is None else self.source
-        return 0 if last.stream is None else int(last.stream.max()) + 1
+        return 0 if last.person is None else int(last.person.max()) + 1
 
     @property
     def size(self) -> float | None:
@@ -116,8 +116,8 @@ def load_poses(config: TrainConfig, device: torch.device) -> Poses:
     takes = config.model.lifter.confidences
     training, source = _training(train, rays, normaliser, config, device), None
     if config.domain.share > 0:
-        assert training.stream is not None
-        source = _source(config, skeleton, device, first=int(training.stream.max()) + 1)
+        assert training.person is not None
+        source = _source(config, skeleton, device, first=int(training.person.max()) + 1)
     return Poses(
         skeleton=skeleton,
         normaliser=normaliser,
@@ -151,12 +151,17 @@ def _training(
         confidence=None if confidence is None else confidence.to(device),
         following=following,
         d=d,
-        stream=_streams(poses, device),
+        person=_people(poses, config.bones.per, device),
     )
 
 
-def _streams(poses: PoseSet, device: torch.device, first: int = 0) -> Tensor:
-    return torch.from_numpy(first + streams(poses, np.arange(len(poses)))).to(device)
+def _people(poses: PoseSet, per: str, device: torch.device, first: int = 0) -> Tensor:
+    """Whose bones each pose shows: a subject's, or its stream's (a clip through one camera)."""
+    if per == "person":
+        index = poses.subject.index.astype(np.int64)
+    else:
+        index = streams(poses, np.arange(len(poses)))
+    return torch.from_numpy(first + index).to(device)
 
 
 def true_offsets(poses: PoseSet, seen: Normalised, depth: float) -> Float[Tensor, "N J"]:
@@ -214,7 +219,7 @@ def _source(
     return TrainingPoses(
         x=x.to(device),
         confidence=None if confidence is None else confidence.to(device),
-        stream=_streams(poses, device, first),
+        person=_people(poses, config.bones.per, device, first),
     )
 
 

@@ -28,7 +28,7 @@ class TrainState:
             ``domain_discriminator`` (``D_D``).
         optimisers: Adam of each, under the same names.
         average: Running average of ``G``, used for inference.
-        bones: Bone lengths of each stream; ``None`` if nothing asks for them.
+        bones: Bone lengths of each person; ``None`` if nothing asks for them.
         step: Lifter updates done.
         adapter_step: Adapter updates done before the lifter's first.
         best: Lowest validation criterion so far (see ``selflift.train.validate``).
@@ -48,7 +48,7 @@ class TrainState:
 
     @classmethod
     def create(
-        cls, config: TrainConfig, skeleton: str, device: torch.device, num_streams: int = 0
+        cls, config: TrainConfig, skeleton: str, device: torch.device, num_people: int = 0
     ) -> TrainState:
         """Fresh networks, initialised from the run's seed.
 
@@ -56,7 +56,7 @@ class TrainState:
             config: The run's config.
             skeleton: Name of the layout.
             device: Where everything lies.
-            num_streams: Number of streams in the training poses; 0 if nothing is known of them.
+            num_people: Number of people in the training poses; 0 if nothing is known of them.
         """
         model, loss, optim = config.model, config.loss, config.optim
         seen: dict[str, Any] = {
@@ -96,9 +96,10 @@ class TrainState:
         }
         state = cls(networks, optimisers, copy.deepcopy(networks["lifter"]))  # type: ignore[arg-type]
         state.average.requires_grad_(False).eval()
-        asked = loss.w_bone > 0 or (loss.w_composite > 0 and config.composite.constant_bones > 0)
-        if asked and num_streams:
-            state.bones = BoneTable(num_streams, state.lifter.skeleton, device)
+        if (loss.w_bone > 0 or loss.w_composite > 0) and num_people:
+            state.bones = BoneTable(
+                num_people, state.lifter.skeleton, device, config.bones.sharpness
+            )
         return state
 
     @property
@@ -177,7 +178,7 @@ class TrainState:
 
 def adapts(config: TrainConfig) -> bool:
     """Whether the run trains a domain adapter."""
-    return config.domain.share > 0 and config.domain.adapter != "none"
+    return config.domain.share > 0 and config.domain.adapter in ("first", "joint")
 
 
 def lifter_arguments(config: TrainConfig) -> dict[str, Any]:

@@ -9,15 +9,14 @@ import torch
 from torch import Tensor
 
 from selflift import losses
-from selflift.composites import make_composites
 from selflift.config import OptimConfig, TrainConfig
 from selflift.cycle import CycleOutput, as_seen_by_discriminator, run_cycle
 from selflift.geometry.camera import backproject
-from selflift.models.blocks import frozen_statistics
 from selflift.train.adapt import adapter_step, source_poses
 from selflift.train.batches import DROPOUT_STREAM, STEP_STREAM, Batch, seeded
 from selflift.train.game import Shown, gradient_norm, play, set_rate
 from selflift.train.state import TrainState
+from selflift.train.teach import composite_loss, teach, teaches
 from selflift.views import ViewSampler
 
 
@@ -93,7 +92,7 @@ def _step(
     set_rate(state.lifter_optimiser, config.optim.lr * factor)
     x, confidence = batch.x, batch.confidence
     scalars: dict[str, Tensor] = {}
-    if batch.source is not None:
+    if batch.source is not None and config.domain.adapter != "bones":
         joint = config.domain.adapter == "joint"
         source, correction = source_poses(state, batch, size, learns=joint)
         if correction is not None and joint:
@@ -102,21 +101,22 @@ def _step(
         if confidence is not None and batch.source_confidence is not None:
             confidence = torch.cat([confidence, batch.source_confidence])
 
+    taught = None
+    if teaches(config):
+        taught = teach(state, batch, x, confidence, config, size, generator)
     lifter.train()
     out = run_cycle(lifter, x, views, generator, confidence, batch.following)
     terms: dict[str, tuple[float, Tensor]] = {
         "2d": (loss.w_2d, losses.consistency_2d(out.x, out.x_hat, loss.joints, confidence)),
         "3d": (loss.w_3d, losses.consistency_3d(out.Y, out.Y_hat, loss.joints)),
     }
-    warmup, lengths = config.composite.warmup, None
+    warmup = config.composite.warmup
     rise = min(1.0, (state.step + 1) / warmup) if warmup else 1.0
-    if state.bones is not None and batch.stream is not None:
-        lengths = state.bones.update(out.X.detach(), batch.stream)
-    if loss.w_bone > 0 and lengths is not None:
-        constancy = losses.bone_constancy(out.X, lengths, lifter.skeleton)
+    if taught is not None and taught.corrected and loss.w_bone > 0:
+        constancy = losses.bone_constancy(out.X, taught.X, lifter.skeleton)
         terms["bone"] = (loss.w_bone * rise, constancy)
-    if loss.w_composite > 0:
-        composite = _composite(state, out, lengths, config, views, size, generator)
+    if taught is not None and loss.w_composite > 0:
+        composite = composite_loss(state, taught, out.confidence, config, views, size, generator)
         terms["composite"] = (loss.w_composite * rise, composite)
     if loss.w_truth > 0:
         terms["truth"] = (loss.w_truth, _distance_to_truth(out, batch, config))
@@ -139,8 +139,8 @@ def _step(
         for name, (real, fake) in players.items():
             if name in state.networks:
                 fake = (fake[0].detach(), fake[1])
-                found = play(state, name, real, fake, loss, rate, generator)
-                scalars |= {f"{name}/{key}": value for key, value in found.items()}
+                played = play(state, name, real, fake, loss, rate, generator)
+                scalars |= {f"{name}/{key}": value for key, value in played.items()}
     state.step += 1
     state.update_average(config.optim.ema)
     scalars["optim/lr"] = torch.tensor(config.optim.lr * factor)
@@ -181,28 +181,6 @@ def _shown(
     unit = real.square().mean().sqrt().clamp_min(1e-6)
     players["temporal_discriminator"] = ((real / unit, both), (fake / unit, both))
     return players
-
-
-def _composite(
-    state: TrainState,
-    out: CycleOutput,
-    lengths: Tensor | None,
-    config: TrainConfig,
-    views: ViewSampler,
-    size: float | None,
-    generator: torch.Generator,
-) -> Tensor:
-    """How far the lifter is from composite bodies that it sees."""
-    lifter = state.lifter
-    elevation = None if out.elevation_rad is None else out.elevation_rad.detach()
-    made = make_composites(
-        out.X.detach(), elevation, views, config.composite, lifter.skeleton, lifter.depth, size,
-        generator, lengths,
-    )  # fmt: skip
-    hidden = None if out.confidence is None else out.confidence.roll(1, 0)
-    with frozen_statistics(lifter):
-        lifted = lifter.lift(made.x, hidden)
-    return losses.consistency_3d(made.X, lifted, config.loss.joints)
 
 
 def _distance_to_truth(out: CycleOutput, batch: Batch, config: TrainConfig) -> Tensor:
