@@ -46,7 +46,7 @@ from selflift.models.lifter import Lifted
 from selflift.skeleton import H36M_17
 from selflift.train.adapt import adapted
 from selflift.train.gap import known_shift
-from selflift.train.setup import true_offsets
+from selflift.train.setup import true_bodies
 from selflift.views import ViewSampler
 from selflift.viz import LEFT_COLOUR, RIGHT_COLOUR, TRUNK_COLOUR, bone_colours, save_figure
 
@@ -99,7 +99,7 @@ def load(pitch_std_deg: float = 0.0, scale: str = "sample") -> tuple[PoseSet, No
     poses = load_split(DataConfig(synthetic=few, rig=rig), "test")
     rays = rays_of(poses, "rotate")
     seen = Normaliser.fit(rays, H36M_17, C, "rotate", scale).apply(rays, H36M_17)
-    return poses, seen, backproject(seen.x, C + true_offsets(poses, seen, C))
+    return poses, seen, true_bodies(poses, seen, C)
 
 
 def find(poses: PoseSet, action: str, frame: int = 15, camera: int = 0) -> int:

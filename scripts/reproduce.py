@@ -34,6 +34,10 @@ ROWS = {
     "demo": ("synthetic: consistency + adversary + composites + bones", []),
     "demo-plain": ("synthetic: consistency + adversary", CORE),
     "cmu": ("cmu17: consistency + adversary + composites + bones", ["experiment=cmu"]),
+    "cmu-donors": (
+        "the same, and bandai17's 2D as donors",
+        ["experiment=cmu", "domain=bandai", "domain.adapter=bones"],
+    ),
     "cmu-plain": ("cmu17: consistency + adversary", PLAIN),
     "cmu-consistency": ("cmu17: consistency alone", [*PLAIN, "loss.w_adv=0"]),
     "cmu-adversary": ("cmu17: adversary alone", [*PLAIN, "loss.w_2d=0", "loss.w_3d=0"]),
@@ -42,6 +46,12 @@ ROWS = {
     "cmu-noisy": ("cmu17, detector-like 2D", ["experiment=cmu_noisy"]),
     "cmu-supervised": (
         "cmu17: NOT unsupervised, trained on the 3D truth", ["experiment=cmu_supervised"],
+    ),
+    "cmu-noisy-supervised": (
+        "cmu17, detector-like 2D: NOT unsupervised", [
+            "experiment=cmu_supervised", "data.noise.kind=detector",
+            "model.lifter.confidences=true", "model.lifter.refine=true",
+        ],
     ),
 }  # fmt: skip
 # Means over actions, but where the title says else.

@@ -15,11 +15,11 @@ from selflift.cycle import keep_in_front
 from selflift.data.rays import rays_of
 from selflift.geometry.align import procrustes
 from selflift.geometry.bodies import body_of, bones_of, foreshortened, legs_below
-from selflift.geometry.camera import backproject, project
+from selflift.geometry.camera import project
 from selflift.geometry.normalise import Normaliser, pose_size, skeleton_height
 from selflift.geometry.rotation import pitch, turn_about_root
 from selflift.skeleton import COCO_17_HIP, H36M_17
-from selflift.train.setup import true_offsets
+from selflift.train.setup import true_bodies
 from selflift.views import KINDS, ViewSampler
 
 DEPTH, SIZE, B = 10.0, 0.06, 30
@@ -115,11 +115,12 @@ def test_composites_know_what_a_film_of_their_body_is_normalised_to(
     rays = rays_of(poses, "rotate").double()
     normaliser = Normaliser.fit(rays, H36M_17, DEPTH, "rotate", "sample")
     seen = normaliser.apply(rays, H36M_17)
-    expected = true_offsets(poses, normaliser.apply(rays.float(), H36M_17), DEPTH).double()
+    lifted = true_bodies(poses, normaliser.apply(rays.float(), H36M_17), DEPTH).double()
+    expected = lifted[..., 2] - DEPTH
     camera = torch.from_numpy(poses.poses_3d).double() @ seen.R.mT
     # The true body, brought to depth c: its image stays, whatever its distance was.
     true = camera * (DEPTH / camera[:, :1, 2:])
-    lifted = backproject(seen.x, DEPTH + expected)
+    torch.testing.assert_close(project(lifted), seen.x, atol=2e-6, rtol=0)
     for X in (true, lifted):
         made = composed(X, size=normaliser.size)
         torch.testing.assert_close(made.x, seen.x, atol=2e-6, rtol=0)

@@ -68,7 +68,7 @@ def numbered(n: int) -> TrainingPoses:
         x=(row[:, None] + 100 * joint)[..., None].expand(n, 17, 2).clone(),
         confidence=row[:, None] + 1000 * joint,
         following=following,
-        d=-row[:, None] - 100 * joint,
+        truth=(-row[:, None] - 100 * joint)[..., None].expand(n, 17, 3).clone(),
     )
 
 
@@ -82,10 +82,14 @@ def test_what_belongs_to_a_pose_stays_with_it_also_in_the_mirror() -> None:
     rows, mirrored = row_of(batch.x), batch.x[:, 0, 0] < 0
     assert 5 < int(mirrored.sum()) < 35
     order = torch.tensor(H36M_17.mirror)
-    for name in ("confidence", "d"):
-        value, original = getattr(batch, name), getattr(poses, name)[rows]
-        expected = torch.where(mirrored[:, None], original[:, order], original)
-        assert torch.equal(value, expected), name
+    assert poses.confidence is not None and poses.truth is not None
+    original = poses.confidence[rows]
+    expected = torch.where(mirrored[:, None], original[:, order], original)
+    assert batch.confidence is not None and torch.equal(batch.confidence, expected)
+    original = poses.truth[rows]
+    other = original[:, order] * torch.tensor([-1.0, 1.0, 1.0])
+    expected = torch.where(mirrored[:, None, None], other, original)
+    assert batch.truth is not None and torch.equal(batch.truth, expected)
     following = batch.following
     assert following is not None and poses.following is not None
     assert torch.equal(following.of, torch.nonzero(poses.following[rows] != NO_FRAME)[:, 0])
@@ -97,7 +101,7 @@ def test_what_belongs_to_a_pose_stays_with_it_also_in_the_mirror() -> None:
 
 
 def test_source_poses_come_each_once_an_epoch_of_their_own() -> None:
-    source = replace(numbered(12), following=None, d=None)
+    source = replace(numbered(12), following=None, truth=None)
     batches = Batches(numbered(40), 8, 3, H36M_17, False, source, source_size=4)
     seen = []
     for step in range(6):
@@ -112,4 +116,4 @@ def test_source_poses_come_each_once_an_epoch_of_their_own() -> None:
 
 def test_what_is_not_asked_for_is_not_there() -> None:
     batch = Batches(TrainingPoses(numbered(8).x), 4, 0, H36M_17, mirror=True)(0)
-    assert batch.confidence is batch.following is batch.source is batch.d is None
+    assert batch.confidence is batch.following is batch.source is batch.truth is None

@@ -25,7 +25,8 @@ class TrainingPoses:
         confidence: Of their joints, ``(N, J)``; ``None`` if the lifter takes none.
         following: Which pose is the next frame of each, ``(N,)``; -1 for none. ``None`` without a
             temporal discriminator.
-        d: True depth offsets, ``(N, J)``, for supervised training alone.
+        truth: What a lifter that knows the truth answers, ``(N, J, 3)``, for supervised training
+            alone.
         person: Whose each pose is, as far as ``bones.per`` lets it be known, ``(N,)``, from 0;
             ``None``: nothing is known of it.
     """
@@ -33,7 +34,7 @@ class TrainingPoses:
     x: Tensor
     confidence: Tensor | None = None
     following: Tensor | None = None
-    d: Tensor | None = None
+    truth: Tensor | None = None
     person: Tensor | None = None
 
 
@@ -45,7 +46,7 @@ class Batch:
         x: Poses of the target domain, ``(B, J, 2)``.
         confidence: Of their joints; ``None``: all are there.
         following: The frames that follow some of them.
-        d: True depth offsets, for supervised training alone.
+        truth: True bodies, ``(B, J, 3)``, for supervised training alone.
         source: Poses of the source domain, ``(S, J, 2)``, before the adapter.
         source_confidence: Of their joints.
         person: Whose each target pose is, and then each source pose, ``(B + S,)``; those of the
@@ -55,7 +56,7 @@ class Batch:
     x: Tensor
     confidence: Tensor | None = None
     following: NextFrames | None = None
-    d: Tensor | None = None
+    truth: Tensor | None = None
     source: Tensor | None = None
     source_confidence: Tensor | None = None
     person: Tensor | None = None
@@ -114,7 +115,7 @@ class Batches:
         self.poses, self.source, self.mirror = poses, source, mirror
         device = poses.x.device
         self.mirrored = torch.tensor(skeleton.mirror, device=device)
-        self.flip = torch.tensor([-1.0, 1.0], device=device)
+        self.flip = torch.tensor([-1.0, 1.0, 1.0], device=device)
         self.target_order = Order(len(poses.x), batch_size, device, seed, BATCH_STREAM)
         self.batch_size = self.target_order.batch_size
         self.source_order = None
@@ -149,7 +150,7 @@ class Batches:
             x=self._seen(poses.x.index_select(0, rows), chosen),
             confidence=self._also(poses.confidence, rows, chosen),
             following=following,
-            d=self._also(poses.d, rows, chosen),
+            truth=self._also(poses.truth, rows, chosen),
             source=source,
             source_confidence=source_confidence,
             person=person,
@@ -167,12 +168,12 @@ class Batches:
         return None if values is None else self._seen(values.index_select(0, rows), chosen)
 
     def _seen(self, values: Tensor, chosen: Tensor) -> Tensor:
-        """Poses ``(B, J, 2)``, or numbers of joints ``(B, J)``, some of them in a mirror."""
+        """Poses ``(B, J, 2 or 3)``, or numbers of joints ``(B, J)``, some of them in a mirror."""
         if not self.mirror:
             return values
         other = values[:, self.mirrored]
         if values.ndim == 3:
-            other = other * self.flip
+            other = other * self.flip[: values.shape[-1]]
         return torch.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), other, values)
 
 

@@ -15,6 +15,7 @@ from selflift.data.rays import confidences_of, rays_of
 from selflift.data.source import load_split
 from selflift.data.streams import NO_FRAME, next_frames, streams
 from selflift.geometry.align import procrustes
+from selflift.geometry.camera import backproject, project
 from selflift.geometry.normalise import Normalised, Normaliser
 from selflift.skeleton import Skeleton, get_skeleton
 from selflift.train.batches import TrainingPoses
@@ -133,7 +134,7 @@ def _training(
 ) -> TrainingPoses:
     seen = normaliser.apply(rays, poses.skeleton)
     confidence = confidences_of(poses, config.model.lifter.confidences)
-    following, d = None, None
+    following, truth = None, None
     if config.loss.w_temporal > 0:
         after = next_frames(poses, config.temporal.min_frames, config.temporal.max_frames)
         if not (after != NO_FRAME).any():
@@ -145,12 +146,12 @@ def _training(
             )
         following = torch.from_numpy(after).to(device)
     if config.loss.w_truth > 0:
-        d = true_offsets(poses, seen, config.model.lifter.depth).to(device)
+        truth = true_bodies(poses, seen, config.model.lifter.depth).to(device)
     return TrainingPoses(
         x=seen.x.to(device),
         confidence=None if confidence is None else confidence.to(device),
         following=following,
-        d=d,
+        truth=truth,
         person=_people(poses, config.bones.per, device),
     )
 
@@ -164,8 +165,10 @@ def _people(poses: PoseSet, per: str, device: torch.device, first: int = 0) -> T
     return torch.from_numpy(first + index).to(device)
 
 
-def true_offsets(poses: PoseSet, seen: Normalised, depth: float) -> Float[Tensor, "N J"]:
-    """The depth offsets of a lifter that knows the truth: what supervised training regresses to.
+def true_bodies(poses: PoseSet, seen: Normalised, depth: float) -> Float[Tensor, "N J 3"]:
+    """What a lifter that knows the truth answers: what supervised training regresses to.
+
+    Every joint is there, at its true place, also where the 2D pose lacks it or has it elsewhere.
 
     Args:
         poses: Poses with 3D truth.
@@ -180,9 +183,13 @@ def true_offsets(poses: PoseSet, seen: Normalised, depth: float) -> Float[Tensor
             "loss.w_truth: expected training poses with 3D truth, got 2D poses alone; supervised "
             "training is a reference for data that have it; set loss.w_truth=0"
         )
-    Z = (torch.from_numpy(poses.poses_3d).float() @ seen.R.mT)[..., 2]
-    Z_root = Z[:, poses.skeleton.root, None]
-    return seen.factor[:, None] * depth * (Z - Z_root) / Z_root
+    camera = torch.from_numpy(poses.poses_3d).float() @ seen.R.mT
+    root = slice(poses.skeleton.root, poses.skeleton.root + 1)
+    Z, Z_root = camera[..., 2], camera[:, root, 2]
+    d = seen.factor[:, None] * depth * (Z - Z_root) / Z_root
+    rays = project(camera)
+    x = seen.factor[:, None, None] * (rays - rays[:, root])
+    return backproject(x, depth + d)
 
 
 def source_normaliser(poses: PoseSet, normalise: NormaliseConfig, depth: float) -> Normaliser:

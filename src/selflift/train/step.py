@@ -11,7 +11,6 @@ from torch import Tensor
 from selflift import losses
 from selflift.config import OptimConfig, TrainConfig
 from selflift.cycle import CycleOutput, as_seen_by_discriminator, run_cycle
-from selflift.geometry.camera import backproject
 from selflift.train.adapt import adapter_step, source_poses
 from selflift.train.batches import DROPOUT_STREAM, STEP_STREAM, Batch, seeded
 from selflift.train.game import Shown, gradient_norm, play, set_rate
@@ -119,7 +118,10 @@ def _step(
         composite = composite_loss(state, taught, out.confidence, config, views, size, generator)
         terms["composite"] = (loss.w_composite * rise, composite)
     if loss.w_truth > 0:
-        terms["truth"] = (loss.w_truth, _distance_to_truth(out, batch, config))
+        # Supervised training: of the target's poses, those of another domain are no matter.
+        assert batch.truth is not None
+        distance = losses.consistency_3d(batch.truth, out.X[: len(batch.x)], loss.joints)
+        terms["truth"] = (loss.w_truth, distance)
     players = _shown(out, batch, c, loss.discriminator_size)
     for name, (_, fake) in players.items():
         if name in state.networks:
@@ -181,14 +183,3 @@ def _shown(
     unit = real.square().mean().sqrt().clamp_min(1e-6)
     players["temporal_discriminator"] = ((real / unit, both), (fake / unit, both))
     return players
-
-
-def _distance_to_truth(out: CycleOutput, batch: Batch, config: TrainConfig) -> Tensor:
-    """Supervised training: how far the target's lifted poses are from their true depths."""
-    assert batch.d is not None
-    lifted, lifter = out.X[: len(batch.x)], config.model.lifter
-    truth = backproject(batch.x, (lifter.depth + batch.d).clamp_min(lifter.min_depth))
-    if batch.confidence is not None:
-        # Where a missing joint is seen is not known: the lifter is not asked.
-        truth = torch.where((batch.confidence > 0)[..., None], truth, lifted.detach())
-    return losses.consistency_3d(truth, lifted, config.loss.joints)
