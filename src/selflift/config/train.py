@@ -252,6 +252,8 @@ class TrainerConfig:
         validate_every: Steps between validations, each of which saves checkpoints.
         validation_poses: At most so many validation poses are used, drawn once by the seed.
         threads: CPU threads; 0 leaves the choice to PyTorch.
+        onednn: Whether oneDNN may multiply the matrices of the CPU, see
+            :func:`selflift.device.prefer_onednn`.
         progress: Whether to draw a progress bar.
     """
 
@@ -261,6 +263,7 @@ class TrainerConfig:
     validate_every: int = 250
     validation_poses: int = 8192
     threads: int = 1
+    onednn: bool = True
     progress: bool = True
 
 

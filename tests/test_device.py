@@ -1,0 +1,50 @@
+"""The device of a run, and how it multiplies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from selflift import device
+from selflift.device import choose_device, prefer_onednn
+
+MATMUL = getattr(torch.backends.mkldnn, "matmul", None)
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    before = None if MATMUL is None else MATMUL.fp32_precision
+    yield
+    if MATMUL is not None:
+        MATMUL.fp32_precision = before
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected auto, cpu or cuda, got 'tpu'"):
+        choose_device("tpu")
+    assert choose_device("cpu").type == "cpu"
+
+
+def test_products_stay_exact() -> None:
+    taken = prefer_onednn()
+    generator = torch.Generator().manual_seed(1)
+    for rows, inner, columns in ((7, 34, 256), (512, 256, 256), (300, 1024, 17)):
+        a = torch.randn(rows, inner, generator=generator)
+        b = torch.randn(columns, inner, generator=generator).T
+        exact = a.double() @ b.double()
+        assert float(((a @ b).double() - exact).abs().max() / exact.abs().max()) < 1e-5, taken
+    turns = torch.randn(64, 3, 3, generator=generator)
+    bodies = torch.randn(64, 17, 3, generator=generator)
+    exact = bodies.double() @ turns.double()
+    torch.testing.assert_close((bodies @ turns).double(), exact, rtol=0, atol=1e-5)
+
+
+@pytest.mark.skipif(MATMUL is None, reason="this PyTorch has no such setting")
+def test_where_products_are_not_exact_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MATMUL is not None
+    before = MATMUL.fp32_precision
+    monkeypatch.setattr(device, "FLOAT32_ERROR", 0.0)
+    assert not prefer_onednn()
+    assert MATMUL.fp32_precision == before
