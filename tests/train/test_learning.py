@@ -13,6 +13,7 @@ from selflift.train.loop import Run
 
 def test_training_beats_the_flat_baseline_and_is_not_mirrored(tmp_path: Path) -> None:
     config = TrainConfig(output_dir=str(tmp_path / "run"), device="cpu")
+    config.optim.lr = 2e-4  # the default serves larger networks and longer runs
     synthetic = config.data.synthetic
     synthetic.train_subjects, synthetic.val_subjects, synthetic.frames_per_clip = 12, 1, 40
     for net in (config.model.lifter, config.model.discriminator):

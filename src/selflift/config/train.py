@@ -229,7 +229,7 @@ class OptimConfig:
             uses the weights as they are.
     """
 
-    lr: float = 2e-4
+    lr: float = 1e-3
     lr_discriminator: float = 2e-4
     beta1: float = 0.5
     beta2: float = 0.9
