@@ -9,7 +9,7 @@ python=${PYTHON:-python3}
 one() {
   name=$1
   shift
-  "$python" -m selflift.train experiment=cmu loss.w_composite=0 loss.w_bone=0 \
+  "$python" -m selflift.train experiment=cmu loss.w_composite=0 loss.w_bone=0 optim.lr=2e-4 \
     trainer.batch_size=256 trainer.progress=false \
     trainer.validate_every=100000 device=cpu output_dir="$output/$name" "$@"
 }
