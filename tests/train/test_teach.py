@@ -13,9 +13,9 @@ from selflift.geometry.bodies import bones_of
 from selflift.geometry.normalise import pose_size
 from selflift.skeleton import H36M_17
 from selflift.train.batches import Batch
-from selflift.train.state import TrainState
+from selflift.train.state import TrainState, teaches
 from selflift.train.step import train_step
-from selflift.train.teach import Taught, composite_loss, teach, teaches
+from selflift.train.teach import Taught, composite_loss, teach
 from selflift.views import ViewSampler
 
 from .test_step import CPU, poses, tiny
@@ -59,24 +59,26 @@ def test_the_running_average_teaches_and_the_lifter_does_not() -> None:
             parameter.add_(0.1)
     again = teach(state, batch(), poses(), None, config, SIZE, torch.Generator())
     torch.testing.assert_close(again.X, first.X, rtol=0, atol=1e-3)
-    assert not first.X.requires_grad and first.corrected and first.donors is None
+    assert not first.X.requires_grad and first.corrected and len(first.X) == 64
 
 
 def test_where_nothing_is_known_of_people_bodies_stay_as_they_are_lifted() -> None:
     given = Batch(poses())
     state, found = taught(tiny(), given, people=0)
     assert not found.corrected
-    torch.testing.assert_close(found.X, state.average.lift(poses()))
+    lifted = state.average.lift(poses())
+    torch.testing.assert_close(found.X, lifted - lifted[:, :1])
     terms = train_step(state, given, tiny(), VIEWS, SIZE).scalars
     assert "loss/bone" not in terms and "loss/composite" in terms
 
 
 def test_donors_have_the_proportions_of_the_targets_people() -> None:
     state, found = taught(donating(), batch())
-    assert found.donors is not None and found.donors.shape == (24, 17, 3)
+    assert found.X.shape == (64 + 24, 17, 3)
+    assert found.elevation_rad is not None and len(found.elevation_rad) == 64 + 24
     assert state.bones is not None
     mean = state.bones.sums / state.bones.counts
-    length = bones_of(found.donors, H36M_17).norm(dim=-1)
+    length = bones_of(found.X[64:], H36M_17).norm(dim=-1)
     shape = length / length.sum(-1, keepdim=True)
     people = mean / mean.sum(-1, keepdim=True)
     distance = (shape[:, None] - people).abs().amax(-1)
@@ -107,9 +109,10 @@ def test_composites_of_incomplete_poses_miss_the_joints_of_poses() -> None:
     confidence[:, 5] = 0
     given = batch(confidence=confidence, source_confidence=theirs)
     state, found = taught(config, given)
-    assert found.donors_confidence is theirs
+    assert found.confidence is not None
+    assert torch.equal(found.confidence, torch.cat([confidence, theirs]))
     generator = torch.Generator().manual_seed(1)
-    loss = composite_loss(state, found, confidence, config, VIEWS, SIZE, generator)
+    loss = composite_loss(state, found, config, VIEWS, SIZE, generator)
     assert torch.isfinite(loss) and loss > 0
     loss.backward()
     assert all(torch.isfinite(p.grad).all() for p in state.lifter.trunk.parameters())

@@ -96,7 +96,7 @@ class TrainState:
         }
         state = cls(networks, optimisers, copy.deepcopy(networks["lifter"]))  # type: ignore[arg-type]
         state.average.requires_grad_(False).eval()
-        if (loss.w_bone > 0 or loss.w_composite > 0) and num_people:
+        if teaches(config) and num_people:
             state.bones = BoneTable(
                 num_people, state.lifter.skeleton, device, config.bones.sharpness
             )
@@ -179,6 +179,11 @@ class TrainState:
 def adapts(config: TrainConfig) -> bool:
     """Whether the run trains a domain adapter."""
     return config.domain.share > 0 and config.domain.adapter in ("first", "joint")
+
+
+def teaches(config: TrainConfig) -> bool:
+    """Whether the running average's bodies teach the lifter; see :mod:`selflift.train.teach`."""
+    return config.loss.w_bone > 0 or config.loss.w_composite > 0
 
 
 def lifter_arguments(config: TrainConfig) -> dict[str, Any]:

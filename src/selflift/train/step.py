@@ -14,8 +14,8 @@ from selflift.cycle import CycleOutput, as_seen_by_discriminator, run_cycle
 from selflift.train.adapt import adapter_step, source_poses
 from selflift.train.batches import DROPOUT_STREAM, STEP_STREAM, Batch, seeded
 from selflift.train.game import Shown, gradient_norm, play, set_rate
-from selflift.train.state import TrainState
-from selflift.train.teach import composite_loss, teach, teaches
+from selflift.train.state import TrainState, teaches
+from selflift.train.teach import composite_loss, teach
 from selflift.views import ViewSampler
 
 
@@ -112,10 +112,10 @@ def _step(
     warmup = config.composite.warmup
     rise = min(1.0, (state.step + 1) / warmup) if warmup else 1.0
     if taught is not None and taught.corrected and loss.w_bone > 0:
-        constancy = losses.bone_constancy(out.X, taught.X, lifter.skeleton)
+        constancy = losses.bone_constancy(out.X, taught.X[: len(x)], lifter.skeleton)
         terms["bone"] = (loss.w_bone * rise, constancy)
     if taught is not None and loss.w_composite > 0:
-        composite = composite_loss(state, taught, out.confidence, config, views, size, generator)
+        composite = composite_loss(state, taught, config, views, size, generator)
         terms["composite"] = (loss.w_composite * rise, composite)
     if loss.w_truth > 0:
         # Supervised training: of the target's poses, those of another domain are no matter.

@@ -27,30 +27,23 @@ from selflift.views import ViewSampler
 
 @dataclass(frozen=True)
 class Taught:
-    """Bodies to learn from; where they stand doesn't matter.
+    """Root-centred bodies to learn from.
+
+    First those of the poses that the lifter lifts, ``B`` of them; then the donors' of another
+    domain, ``S``, in the proportions of the target's people, for composites alone.
 
     Attributes:
-        X: Of the poses that the lifter lifts, ``(B, J, 3)``.
-        corrected: Whether they are corrected by their person's bones: not where nothing is known
+        X: The bodies, ``(B + S, J, 3)``.
+        elevation_rad: Of the camera that sees each, ``(B + S,)``, if the lifter predicts it.
+        confidence: Of their joints, ``(B + S, J)``, if the lifter takes confidences.
+        corrected: Whether bodies are corrected by their person's bones: not where nothing is known
             of people.
-        elevation_rad: Of the camera that sees each, ``(B,)``, if the lifter predicts it.
-        donors: Further bodies for composites, ``(S, J, 3)``, those of another domain in the
-            proportions of the target's people; ``None``: there are none.
-        donors_elevation_rad: Of the camera that sees each, ``(S,)``, if the lifter predicts it.
-        donors_confidence: Of their joints, ``(S, J)``, if the lifter takes confidences.
     """
 
     X: Tensor
-    corrected: bool
     elevation_rad: Tensor | None
-    donors: Tensor | None = None
-    donors_elevation_rad: Tensor | None = None
-    donors_confidence: Tensor | None = None
-
-
-def teaches(config: TrainConfig) -> bool:
-    """Whether a run asks for such bodies."""
-    return config.loss.w_bone > 0 or config.loss.w_composite > 0
+    confidence: Tensor | None
+    corrected: bool
 
 
 @torch.no_grad()
@@ -74,30 +67,34 @@ def teach(
         size: The common size of all poses, if they have one.
         generator: Source of randomness.
     """
-    own = state.average.lift_with_elevation(x, confidence)
-    X, elevation = own.X, own.elevation_rad
-    person, table = batch.person, state.bones
-    if table is None or person is None:
-        return Taught(X, False, elevation)
-    table.update(X, person[: len(x)])
-    corrected = table.corrected(X, person[: len(x)])
-    if config.domain.adapter != "bones" or batch.source is None:
-        return Taught(corrected, True, elevation)
+    lifted = state.average.lift_with_elevation(x, confidence)
+    X, elevation = lifted.X, lifted.elevation_rad
+    X = X - X[:, state.lifter.skeleton.root, None]
+    table = state.bones
+    if table is None or batch.person is None:
+        return Taught(X, elevation, confidence, corrected=False)
+    person, others = batch.person[: len(x)], batch.person[len(x) :]
+    table.update(X, person)
+    X = table.corrected(X, person)
+    if batch.source is None or config.domain.adapter != "bones":
+        return Taught(X, elevation, confidence, corrected=True)
     shown, _ = source_poses(state, batch, size, learns=False)
-    seen = batch.source_confidence
-    other = state.average.lift_with_elevation(shown, seen)
-    whose = person[len(x) :]
-    table.update(other.X, whose)
-    bodies = table.corrected(other.X, whose)
+    donors = state.average.lift_with_elevation(shown, batch.source_confidence)
+    table.update(donors.X, others)
+    bodies = table.corrected(donors.X, others)
     heir = torch.randint(len(x), (len(bodies),), generator=generator, device=x.device)
     bodies = table.in_proportions_of(bodies, person[heir])
-    return Taught(corrected, True, elevation, bodies, other.elevation_rad, seen)
+    return Taught(
+        torch.cat([X, bodies]),
+        _both(elevation, donors.elevation_rad),
+        _both(confidence, batch.source_confidence),
+        corrected=True,
+    )
 
 
 def composite_loss(
     state: TrainState,
     taught: Taught,
-    confidence: Float[Tensor, "batch J"] | None,
     config: TrainConfig,
     views: ViewSampler,
     size: float | None,
@@ -107,26 +104,22 @@ def composite_loss(
 
     Args:
         state: Holds the lifter.
-        taught: What composites are made of.
-        confidence: Of the joints of the poses that the lifter lifts: composites miss the same.
+        taught: What composites are made of; each misses the joints that another's pose misses.
         config: The run's config.
         views: How they are looked at.
         size: The common size of all poses, if they have one.
         generator: Source of randomness.
     """
     lifter = state.lifter
-    X, elevation, hidden = taught.X, taught.elevation_rad, confidence
-    X = X - X[:, lifter.skeleton.root, None]
-    if taught.donors is not None:
-        X = torch.cat([X, taught.donors])
-        if elevation is not None and taught.donors_elevation_rad is not None:
-            elevation = torch.cat([elevation, taught.donors_elevation_rad])
-        if hidden is not None and taught.donors_confidence is not None:
-            hidden = torch.cat([hidden, taught.donors_confidence])
     made = make_composites(
-        X, elevation, views, config.composite, lifter.skeleton, lifter.depth, size, generator
-    )
-    hidden = None if hidden is None else hidden.roll(1, 0)
+        taught.X, taught.elevation_rad, views, config.composite, lifter.skeleton, lifter.depth,
+        size, generator,
+    )  # fmt: skip
+    hidden = None if taught.confidence is None else taught.confidence.roll(1, 0)
     with frozen_statistics(lifter):
         lifted = lifter.lift(made.x, hidden)
     return losses.consistency_3d(made.X, lifted, config.loss.joints)
+
+
+def _both(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    return None if first is None or second is None else torch.cat([first, second])
