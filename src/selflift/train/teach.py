@@ -68,10 +68,9 @@ def teach(
         generator: Source of randomness.
     """
     lifted = state.average.lift_with_elevation(x, confidence)
-    X, elevation = lifted.X, lifted.elevation_rad
-    X = X - X[:, state.lifter.skeleton.root, None]
-    table = state.bones
+    X, elevation, table = lifted.X, lifted.elevation_rad, state.bones
     if table is None or batch.person is None:
+        X = X - X[:, state.lifter.skeleton.root, None]
         return Taught(X, elevation, confidence, corrected=False)
     person, others = batch.person[: len(x)], batch.person[len(x) :]
     table.update(X, person)
