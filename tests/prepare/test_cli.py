@@ -23,7 +23,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def handlers() -> Iterator[None]:
     before = [signal.getsignal(number) for number in SIGNALS]
     hook = sys.unraisablehook
+    # Whoever started the tests may have had some of them ignored, as nohup does with SIGHUP.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     sys.unraisablehook = hook
     for number, handler in zip(SIGNALS, before, strict=True):
