@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from selflift import device
-from selflift.device import choose_device, prefer_onednn
+from selflift.device import choose_device, choose_precision, keep_freed_memory, prefer_onednn
 
 MATMUL = getattr(torch.backends.mkldnn, "matmul", None)
 
@@ -48,3 +48,20 @@ def test_where_products_are_not_exact_nothing_changes(monkeypatch: pytest.Monkey
     monkeypatch.setattr(device, "FLOAT32_ERROR", 0.0)
     assert not prefer_onednn()
     assert MATMUL.fp32_precision == before
+
+
+def test_bfloat16_is_chosen_for_wide_networks_where_it_is_fast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cpu = torch.device("cpu")
+    for name in ("avx512_bf16", "amx_tile"):
+        monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", lambda: False, raising=False)
+    assert choose_precision(cpu, 1024) == "float32"
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
+    assert choose_precision(cpu, 1024) == "bfloat16"
+    assert choose_precision(cpu, 256) == "float32"
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device.platform, "libc_ver", lambda: ("", ""))
+    assert not keep_freed_memory()

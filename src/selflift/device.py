@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import platform
+
 import torch
 
 
@@ -50,3 +53,50 @@ def prefer_onednn() -> bool:
         matmul.fp32_precision = before
         return False
     return True
+
+
+# Below this width converting costs more than faster products gain.
+BFLOAT16_WIDTH = 512
+PRECISIONS: dict[str, torch.dtype | None] = {"float32": None, "bfloat16": torch.bfloat16}
+
+
+def choose_precision(device: torch.device, width: int) -> str:
+    """What networks are to compute in: ``"bfloat16"`` where the device multiplies it faster.
+
+    Those are GPUs with bfloat16 units and processors with AVX512-BF16 or AMX; others emulate it,
+    slower than float32.
+
+    Args:
+        device: Where they compute.
+        width: Features per layer.
+    """
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        asked = (
+            getattr(torch.cpu, f"_is_{name}_supported", lambda: False)
+            for name in ("avx512_bf16", "amx_tile")
+        )
+        fast = any(ask() for ask in asked)
+    return "bfloat16" if fast and width >= BFLOAT16_WIDTH else "float32"
+
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+
+
+def keep_freed_memory() -> bool:
+    """Have the C library keep what is freed, instead of giving it back to the system.
+
+    A step frees what the next one needs again: hundreds of MiB, in large pieces. By default glibc
+    gives each back, and the system clears every page of it anew.
+
+    Returns:
+        Whether the C library is one that can be told so.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    return bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, 2**31 - 1))

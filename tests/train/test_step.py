@@ -118,6 +118,7 @@ def test_the_lifters_gradient_is_the_same_whether_or_not_the_discriminator_moves
     gradients = []
     for every in (1, 2):  # at step 1 the discriminator is due, or not
         config = tiny()
+        config.engine.one_pass = False
         config.optim.discriminator_every = every
         state = TrainState.create(config, "h36m_17", CPU)
         state.step = 1

@@ -252,8 +252,6 @@ class TrainerConfig:
         validate_every: Steps between validations, each of which saves checkpoints.
         validation_poses: At most so many validation poses are used, drawn once by the seed.
         threads: CPU threads; 0 leaves the choice to PyTorch.
-        onednn: Whether oneDNN may multiply the matrices of the CPU, see
-            :func:`selflift.device.prefer_onednn`.
         progress: Whether to draw a progress bar.
     """
 
@@ -263,8 +261,29 @@ class TrainerConfig:
     validate_every: int = 250
     validation_poses: int = 8192
     threads: int = 1
-    onednn: bool = True
     progress: bool = True
+
+
+@dataclass
+class EngineConfig:
+    """How a step is computed; what it computes is the same.
+
+    Attributes:
+        precision: What the networks' blocks compute in: ``"float32"``, ``"bfloat16"``, or
+            ``"auto"``, see :func:`selflift.device.choose_precision`.
+        one_pass: Whether both players learn from one pass of the discriminator over the generated
+            poses, see :class:`selflift.train.game.Redirect`; ``None``: where it is updated at every
+            step (elsewhere it saves little).
+        onednn: Whether oneDNN may multiply the float32 matrices of the CPU, see
+            :func:`selflift.device.prefer_onednn`.
+        keep_memory: Whether the CPU's freed memory is kept for the next step, see
+            :func:`selflift.device.keep_freed_memory`.
+    """
+
+    precision: str = "auto"
+    one_pass: bool | None = None
+    onednn: bool = True
+    keep_memory: bool = True
 
 
 @dataclass
@@ -287,3 +306,4 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 NORMS = ("batch", "none")
@@ -51,7 +52,13 @@ class ResidualTrunk(nn.Sequential):
         num_blocks: Number of residual blocks.
         norm: ``"batch"`` or ``"none"``.
         dropout: Probability of dropping a feature.
+
+    Attributes:
+        precision: What the blocks compute in; ``None``: the precision of the weights. Set by
+            :func:`reduced_precision`.
     """
+
+    precision: torch.dtype | None = None
 
     def __init__(
         self, in_features: int, width: int, num_blocks: int, norm: str, dropout: float = 0.0
@@ -62,6 +69,18 @@ class ResidualTrunk(nn.Sequential):
             nn.ReLU(),
             *(ResidualBlock(width, norm, dropout) for _ in range(num_blocks)),
         )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features, ``(B, width)``, in the precision of ``x``."""
+        if self.precision is None:
+            return super().forward(x)
+        # The input's coordinates would lose digits that make millimetres; its layer is small.
+        first, *rest = self
+        features = first(x).to(self.precision)
+        with torch.autocast(x.device.type, self.precision):
+            for layer in rest:
+                features = layer(features)
+        return features.to(x.dtype)
 
 
 @contextmanager
@@ -80,3 +99,33 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
     finally:
         for m, momentum in zip(norms, momenta, strict=True):
             m.momentum = momentum
+
+
+@contextmanager
+def reduced_precision(
+    networks: Iterable[nn.Module], precision: torch.dtype | None, device: torch.device
+) -> Iterator[None]:
+    """Within it, the networks' blocks compute in another precision.
+
+    Weights stay as they are, and so do the first layer, the heads, and all geometry. Each weight is
+    converted once, however often it is used: a network must not be used any more once its weights
+    have changed.
+
+    Args:
+        networks: What computes in it.
+        precision: Such as ``torch.bfloat16``; ``None`` changes nothing.
+        device: Where the networks are.
+    """
+    if precision is None:
+        yield
+        return
+    trunks = [m for network in networks for m in network.modules() if isinstance(m, ResidualTrunk)]
+    for trunk in trunks:
+        trunk.precision = precision
+    try:
+        # Autocast keeps converted weights until its outermost block ends; this one converts none.
+        with torch.autocast(device.type, precision, enabled=False):
+            yield
+    finally:
+        for trunk in trunks:
+            trunk.precision = None

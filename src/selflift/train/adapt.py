@@ -158,8 +158,9 @@ def adapter_update(
     generator = seeded(batch.x.device, config.seed, ADAPTER_STREAM, state.adapter_step)
     # To zero at the end, so that what is kept is no snapshot of a game in full swing.
     factor = 0.5 * (1 + math.cos(math.pi * state.adapter_step / config.domain.steps))
-    _, correction = source_poses(state, batch, size, learns=True)
-    assert correction is not None
-    scalars = adapter_step(state, batch, correction, config, factor, size, generator)
+    with state.computing(config.engine.precision):
+        _, correction = source_poses(state, batch, size, learns=True)
+        assert correction is not None
+        scalars = adapter_step(state, batch, correction, config, factor, size, generator)
     state.adapter_step += 1
     return scalars

@@ -7,6 +7,7 @@ import operator
 
 from selflift import losses
 from selflift.config import TrainConfig
+from selflift.device import PRECISIONS
 from selflift.train.step import learning_rate_factor
 
 ADAPTERS = ("none", "first", "joint", "bones")
@@ -122,6 +123,11 @@ def check(config: TrainConfig) -> None:
         raise ValueError(
             "domain.adapter: expected loss.w_composite above 0 with 'bones', whose poses become "
             "composites alone, got 0; choose another adapter, or set loss.w_composite"
+        )
+    if config.engine.precision not in ("auto", *PRECISIONS):
+        raise ValueError(
+            f"engine.precision: expected one of auto, {', '.join(PRECISIONS)}, got "
+            f"'{config.engine.precision}'"
         )
     if config.bones.per not in BONES:
         raise ValueError(f"bones.per: expected one of {', '.join(BONES)}, got '{config.bones.per}'")

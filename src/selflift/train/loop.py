@@ -16,7 +16,7 @@ from selflift import checkpoint
 from selflift.atomic import atomic_path
 from selflift.config import TrainConfig, to_yaml
 from selflift.cycle import CycleOutput
-from selflift.device import choose_device, prefer_onednn
+from selflift.device import choose_device, choose_precision, keep_freed_memory, prefer_onednn
 from selflift.geometry.align import procrustes
 from selflift.geometry.anatomy import CLEAR_SCORE, knee_score
 from selflift.models import Lifter
@@ -57,8 +57,14 @@ class Run:
         self.device = choose_device(config.device)
         if config.trainer.threads > 0:
             torch.set_num_threads(config.trainer.threads)
-        if config.trainer.onednn and self.device.type == "cpu":
-            prefer_onednn()
+        if self.device.type == "cpu":
+            if config.engine.onednn:
+                prefer_onednn()
+            if config.engine.keep_memory:
+                keep_freed_memory()
+        if config.engine.precision == "auto":
+            # Kept in the run's config: where it goes on, it goes on in the same precision.
+            config.engine.precision = choose_precision(self.device, config.model.lifter.width)
         self.views = ViewSampler(**asdict(config.view))
         self.poses = load_poses(config, self.device)
         self.skeleton = self.poses.skeleton

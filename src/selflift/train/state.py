@@ -7,6 +7,7 @@ and ``k``, so a resumed run draws what an uninterrupted one would.
 from __future__ import annotations
 
 import copy
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,7 +16,9 @@ from torch import Tensor, nn
 
 from selflift.composites import BoneTable
 from selflift.config import TrainConfig
+from selflift.device import PRECISIONS, choose_precision
 from selflift.models import DomainAdapter, Lifter, PoseDiscriminator, TemporalDiscriminator
+from selflift.models.blocks import reduced_precision
 
 
 @dataclass
@@ -114,6 +117,14 @@ class TrainState:
         """Adam of ``G``."""
         return self.optimisers["lifter"]
 
+    def computing(self, precision: str) -> AbstractContextManager[None]:
+        """Within it, for one step, the networks compute as ``engine.precision`` says."""
+        device = next(self.lifter.parameters()).device
+        if precision == "auto":
+            precision = choose_precision(device, self.lifter.depth_head.in_features)
+        networks = (*self.networks.values(), self.average)
+        return reduced_precision(networks, PRECISIONS[precision], device)
+
     @torch.no_grad()
     def update_average(self, decay: float) -> None:
         """Move the running average towards the present lifter.
@@ -184,6 +195,12 @@ def adapts(config: TrainConfig) -> bool:
 def teaches(config: TrainConfig) -> bool:
     """Whether the running average's bodies teach the lifter; see :mod:`selflift.train.teach`."""
     return config.loss.w_bone > 0 or config.loss.w_composite > 0
+
+
+def shares_pass(config: TrainConfig) -> bool:
+    """Whether both players learn from one pass of the discriminator over generated poses."""
+    asked = config.engine.one_pass
+    return config.optim.discriminator_every == 1 if asked is None else asked
 
 
 def lifter_arguments(config: TrainConfig) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +14,17 @@ from selflift.config import OptimConfig, TrainConfig
 from selflift.cycle import CycleOutput, as_seen_by_discriminator, run_cycle
 from selflift.train.adapt import adapter_step, source_poses
 from selflift.train.batches import DROPOUT_STREAM, STEP_STREAM, Batch, seeded
-from selflift.train.game import Shown, gradient_norm, play, set_rate
-from selflift.train.state import TrainState, teaches
+from selflift.train.game import (
+    Judgement,
+    Redirect,
+    Shown,
+    gradient_norm,
+    judge,
+    play,
+    set_rate,
+    settle,
+)
+from selflift.train.state import TrainState, shares_pass, teaches
 from selflift.train.teach import composite_loss, teach
 from selflift.views import ViewSampler
 
@@ -69,12 +79,14 @@ def train_step(
     """
     dropouts = (config.model.lifter, config.model.discriminator, config.model.adapter,
                 config.model.temporal_discriminator, config.model.domain_discriminator)  # fmt: skip
-    if all(network.dropout == 0 for network in dropouts):
-        return _step(state, batch, config, views, size)
-    # Dropout draws from the global generator: seed it for this step, and put it back.
-    with torch.random.fork_rng(devices=[batch.x.device] if batch.x.is_cuda else []):
-        seed = seeded(batch.x.device, config.seed, DROPOUT_STREAM, state.step).initial_seed()
-        torch.manual_seed(seed)
+    with ExitStack() as stack:
+        stack.enter_context(state.computing(config.engine.precision))
+        if any(network.dropout > 0 for network in dropouts):
+            # Dropout draws from the global generator: seed it for this step, and put it back.
+            devices = [batch.x.device] if batch.x.is_cuda else []
+            stack.enter_context(torch.random.fork_rng(devices=devices))
+            seed = seeded(batch.x.device, config.seed, DROPOUT_STREAM, state.step).initial_seed()
+            torch.manual_seed(seed)
         return _step(state, batch, config, views, size)
 
 
@@ -122,27 +134,37 @@ def _step(
         assert batch.truth is not None
         distance = losses.consistency_3d(batch.truth, out.X[: len(batch.x)], loss.joints)
         terms["truth"] = (loss.w_truth, distance)
-    players = _shown(out, batch, c, loss.discriminator_size)
-    for name, (_, fake) in players.items():
-        if name in state.networks:
-            D = state.networks[name].requires_grad_(False)
-            key, term = PLAYERS[name]
-            terms[term] = (getattr(loss, key), losses.generator_loss(loss.game, D(*fake)))
+    due = state.step % config.optim.discriminator_every == 0
+    one_pass = due and shares_pass(config)
+    shown = _shown(out, batch, c, loss.discriminator_size)
+    players = {name: poses for name, poses in shown.items() if name in state.networks}
+    judged: dict[str, Judgement] = {}
+    for name, (real, fake) in players.items():
+        D, (key, term) = state.networks[name], PLAYERS[name]
+        weight = getattr(loss, key)
+        if one_pass:
+            redirect = Redirect()
+            judged[name] = judge(D, real, (redirect(fake[0]), fake[1]), loss, generator)
+            terms[term] = (weight, redirect.set(loss.game, judged[name].fake, weight))
+            state.optimisers[name].zero_grad(set_to_none=True)
+        else:
+            D.requires_grad_(False)
+            terms[term] = (weight, losses.generator_loss(loss.game, D(*fake)))
             D.requires_grad_(True)
     total = torch.stack([weight * term for weight, term in terms.values() if weight > 0]).sum()
     state.lifter_optimiser.zero_grad(set_to_none=True)
-    total.backward()
+    torch.stack([total, *(judgement.total for judgement in judged.values())]).sum().backward()
     scalars |= {f"loss/{name}": term.detach() for name, (_, term) in terms.items()}
     scalars |= {"loss/total": total.detach(), "gradient/lifter": gradient_norm(lifter)}
     state.lifter_optimiser.step()
 
-    if state.step % config.optim.discriminator_every == 0:
-        rate = config.optim.lr_discriminator * factor
-        for name, (real, fake) in players.items():
-            if name in state.networks:
-                fake = (fake[0].detach(), fake[1])
-                played = play(state, name, real, fake, loss, rate, generator)
-                scalars |= {f"{name}/{key}": value for key, value in played.items()}
+    rate = config.optim.lr_discriminator * factor
+    for name, (real, fake) in players.items() if due else ():
+        if one_pass:
+            told = settle(state, name, judged[name], loss, rate)
+        else:
+            told = play(state, name, real, (fake[0].detach(), fake[1]), loss, rate, generator)
+        scalars |= {f"{name}/{key}": value for key, value in told.items()}
     state.step += 1
     state.update_average(config.optim.ema)
     scalars["optim/lr"] = torch.tensor(config.optim.lr * factor)

@@ -1,0 +1,169 @@
+"""A step computes the same however it is computed: in one pass or two, in either precision."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+
+from selflift.config import TrainConfig
+from selflift.cycle import NextFrames
+from selflift.losses import GAMES
+from selflift.models.blocks import ResidualTrunk
+from selflift.train.batches import Batch
+from selflift.train.check import check
+from selflift.train.game import Redirect
+from selflift.train.state import TrainState, shares_pass
+from selflift.train.step import train_step
+from selflift.views import ViewSampler
+
+CPU = torch.device("cpu")
+
+
+def tiny(**loss: object) -> TrainConfig:
+    config = TrainConfig()
+    for net in (
+        config.model.lifter, config.model.discriminator, config.model.temporal_discriminator,
+    ):  # fmt: skip
+        net.width, net.num_blocks = 32, 2
+    config.optim.discriminator_every = 1
+    config.engine.precision = "float32"
+    config.loss = replace(config.loss, **loss)
+    return config
+
+
+def batch(seed: int, dtype: torch.dtype = torch.float32) -> Batch:
+    """Poses, and the next frames of some, with joints missing."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(48, 17, 2, generator=generator, dtype=dtype) * 0.05
+    x = x - x[:, :1]
+    confidence = (torch.rand(48, 17, generator=generator) > 0.1).to(dtype)
+    confidence[:, 0] = 1
+    of = torch.arange(0, 48, 3)
+    moved = 0.01 * torch.randn(len(of), 17, 2, generator=generator, dtype=dtype)
+    following = NextFrames(x[of] + moved, of, confidence[of])
+    return Batch(x, confidence, following)
+
+
+def gradients(config: TrainConfig, seen: Batch, double: bool) -> dict[str, torch.Tensor]:
+    """The gradients of all players in one step, and what it tells of them."""
+    state = TrainState.create(config, "h36m_17", CPU)
+    if double:
+        for network in (*state.networks.values(), state.average):
+            network.double()
+    out = train_step(state, seen, config, ViewSampler("learned"))
+    found = {
+        f"{name}.{key}": parameter.grad
+        for name, network in state.networks.items()
+        for key, parameter in network.named_parameters()
+        if parameter.grad is not None
+    }
+    return found | out.scalars
+
+
+@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_one_pass_gives_both_players_their_gradients(game: str, seed: int) -> None:
+    both = []
+    for one_pass in (False, True):
+        config = tiny(game=game, w_adv=0.7, w_temporal=0.3, r1=0.2, gradient_penalty=0.1)
+        config.model.lifter.confidences = True
+        config.seed, config.engine.one_pass = seed, one_pass
+        both.append(gradients(config, batch(seed, torch.float64), double=True))
+    assert both[0].keys() == both[1].keys()
+    assert any(name.startswith("temporal_discriminator.") for name in both[0])
+    for name, expected in both[0].items():
+        error = float((both[1][name] - expected).norm() / expected.norm().clamp_min(1e-9))
+        assert error < 1e-9, name
+
+
+def test_one_pass_is_taken_where_it_saves_most_unless_told() -> None:
+    config = TrainConfig()
+    for asked, every, expected in ((None, 1, True), (None, 3, False), (True, 3, True)):
+        config.engine.one_pass, config.optim.discriminator_every = asked, every
+        assert shares_pass(config) is expected
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_a_logit_without_slope_gives_no_infinite_gradient(game: str) -> None:
+    fake = torch.zeros(4, 17, 2, requires_grad=True)
+    redirect = Redirect()
+    logits = redirect(fake).sum((1, 2)) + torch.tensor([0.0, 1.0, -200.0, 200.0])
+    redirect.set(game, logits, 1.0)
+    torch.sigmoid(logits).sum().backward()
+    assert fake.grad is not None and torch.isfinite(fake.grad).all()
+
+
+def test_bfloat16_blocks_give_nearly_the_same_gradients() -> None:
+    for seed in range(3):
+        both = []
+        for precision in ("float32", "bfloat16"):
+            config = tiny()
+            config.model.lifter.width = config.model.discriminator.width = 128
+            config.seed, config.engine.precision = seed, precision
+            both.append(gradients(config, Batch(batch(seed).x), double=False))
+        assert both[0].keys() == both[1].keys()
+        for player in ("lifter.", "discriminator."):
+            names = [name for name in both[0] if name.startswith(player)]
+            exact, rounded = (torch.cat([g[name].flatten() for name in names]) for g in both)
+            assert rounded.dtype == torch.float32
+            assert not torch.equal(exact, rounded)
+            assert float(torch.cosine_similarity(exact, rounded, dim=0)) > 0.98, (seed, player)
+        for name in both[0]:
+            if name.startswith("loss/"):
+                torch.testing.assert_close(both[1][name], both[0][name], rtol=0.03, atol=1e-4)
+
+
+def test_a_weight_is_converted_anew_once_it_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Converted weights are kept within a step alone: kept for longer, they would be old ones."""
+
+    def weights(keeps: bool) -> dict[str, torch.Tensor]:
+        config = tiny(w_temporal=0.3)
+        config.engine.precision = "bfloat16"
+        config.domain.share, config.domain.adapter = 0.5, "joint"
+        config.model.adapter.width = config.model.domain_discriminator.width = 32
+        state = TrainState.create(config, "h36m_17", CPU)
+        if not keeps:
+            monkeypatch.setattr(torch, "autocast", without_keeping)
+        for k in range(3):
+            seen = replace(batch(k), confidence=None, following=None, source=batch(k + 9).x)
+            train_step(state, seen, config, ViewSampler("learned"))
+        monkeypatch.undo()
+        return {
+            f"{name}.{key}": value.clone()
+            for name, network in state.networks.items()
+            for key, value in network.state_dict().items()
+        }
+
+    autocast = torch.autocast
+
+    def without_keeping(*given: object, **options: object) -> torch.autocast:
+        return autocast(*given, **{**options, "cache_enabled": False})  # type: ignore[arg-type]
+
+    kept, anew = weights(True), weights(False)
+    for name in kept:
+        # What differs is where a gradient's parts are added up: in bfloat16 or in float32.
+        torch.testing.assert_close(kept[name], anew[name], rtol=0.05, atol=5e-3)
+
+
+def test_precision_is_left_as_it_was() -> None:
+    config = tiny()
+    config.engine.precision = "bfloat16"
+    state = TrainState.create(config, "h36m_17", CPU)
+    x = batch(0).x
+    with state.computing("bfloat16"):
+        lifted = state.lifter.lift(x)
+        assert lifted.dtype == torch.float32
+    trunks = [m for m in state.lifter.modules() if isinstance(m, ResidualTrunk)]
+    assert trunks and all(trunk.precision is None for trunk in trunks)
+    before = copy.deepcopy(state.lifter).eval()
+    assert torch.equal(before.lift(x), state.lifter.eval().lift(x))
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    config = TrainConfig()
+    config.engine.precision = "float8"
+    with pytest.raises(ValueError, match="expected one of auto, float32, bfloat16, got 'float8'"):
+        check(config)
