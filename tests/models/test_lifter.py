@@ -196,3 +196,43 @@ def test_mirror_average_makes_evaluation_symmetric_and_leaves_training_alone(gen
     plain = lifter(x)
     lifter.mirror_average = True
     torch.testing.assert_close(lifter(x), plain, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("norm", ["batch", "none"])
+@pytest.mark.parametrize("mirror_average", [False, True])
+def test_a_lifter_for_inference_lifts_the_same(norm: str, mirror_average: bool) -> None:
+    lifter = small_lifter(norm=norm, mirror_average=mirror_average, elevation=True)
+    for part in lifter.modules():
+        if isinstance(part, nn.BatchNorm1d):
+            # Statistics of a training; fresh ones would hide how they are folded.
+            part.running_mean.normal_()
+            part.running_var.uniform_(0.2, 3)
+            nn.init.uniform_(part.weight, 0.5, 2)
+            nn.init.normal_(part.bias)
+    before = copy.deepcopy(lifter.state_dict())
+    x = poses(50)
+    expected = lifter.lift_with_elevation(x)
+    folded = lifter.for_inference("float32")
+    found = folded.lift_with_elevation(x)
+    torch.testing.assert_close(found.X, expected.X, rtol=1e-5, atol=2e-5)
+    torch.testing.assert_close(found.elevation_rad, expected.elevation_rad, rtol=1e-4, atol=1e-5)
+    assert not any(isinstance(m, nn.BatchNorm1d) for m in folded.modules())
+    # The lifter itself is what it was.
+    after = lifter.state_dict()
+    assert before.keys() == after.keys() and all(torch.equal(before[k], after[k]) for k in before)
+    assert torch.equal(lifter.lift(x), expected.X)
+
+
+def test_a_lifter_for_inference_in_bfloat16_lifts_nearly_the_same() -> None:
+    torch.manual_seed(0)
+    lifter = Lifter(width=128, num_blocks=4).eval()
+    x = poses(200)
+    expected, folded = lifter(x).detach(), lifter.for_inference("bfloat16")
+    assert folded.trunk.precision == torch.bfloat16
+    error = (folded(x) - expected).square().mean().sqrt() / expected.std()
+    assert 0 < float(error) < 0.02
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected one of auto, float32, bfloat16, got 'half'"):
+        small_lifter().for_inference("half")

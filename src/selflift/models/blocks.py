@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_linear_bn_eval
 
 NORMS = ("batch", "none")
 
@@ -81,6 +82,31 @@ class ResidualTrunk(nn.Sequential):
             for layer in rest:
                 features = layer(features)
         return features.to(x.dtype)
+
+    @torch.no_grad()
+    def folded(self, precision: torch.dtype | None = None) -> ResidualTrunk:
+        """The same in evaluation mode, changed in place, with batch norms folded into the layers.
+
+        Args:
+            precision: What blocks compute in, and what their weights are stored in; ``None``: as
+                they are.
+        """
+        for part in self.modules():
+            if not isinstance(part, nn.Sequential):
+                continue
+            for k, layer in enumerate(list(part)):
+                before = part[k - 1]
+                if isinstance(layer, nn.BatchNorm1d) and isinstance(before, nn.Linear):
+                    part[k - 1] = fuse_linear_bn_eval(before, layer)
+                    part[k] = nn.Identity()
+                elif isinstance(layer, nn.ReLU):
+                    layer.inplace = True
+        if precision is not None:
+            _, _, _, *blocks = self
+            for block in blocks:
+                block.to(precision)
+            self.precision = precision
+        return self
 
 
 @contextmanager

@@ -6,6 +6,7 @@ r"""The lifter ``G``: 2D pose in, depth offsets out.
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from selflift import checkpoint
+from selflift.device import PRECISIONS, choose_precision
 from selflift.geometry.camera import backproject
 from selflift.models.blocks import ResidualTrunk
 from selflift.skeleton import get_skeleton
@@ -170,6 +172,30 @@ class Lifter(nn.Module):
             shift = self.position_head(features).to(x.dtype).reshape(x.shape) / self.depth
             shift = shift if mask is None else shift * mask[..., None]
         return d, elevation_rad, shift
+
+    def for_inference(self, precision: str = "auto") -> Lifter:
+        """A copy that lifts the same and faster, and can't be trained.
+
+        Batch norms are folded into the layers before them. Blocks may compute in bfloat16: depths
+        then differ by about a hundredth of a head-root distance.
+
+        Args:
+            precision: ``"float32"``, ``"bfloat16"``, or ``"auto"``: bfloat16 where the device
+                multiplies it faster and the lifter is wide.
+
+        Raises:
+            ValueError: If the precision is unknown.
+        """
+        if precision not in ("auto", *PRECISIONS):
+            raise ValueError(
+                f"precision: expected one of auto, {', '.join(PRECISIONS)}, got '{precision}'"
+            )
+        weight = self.depth_head.weight
+        if precision == "auto":
+            precision = choose_precision(weight.device, weight.shape[1])
+        lifter = copy.deepcopy(self).eval().requires_grad_(False)
+        lifter.trunk = lifter.trunk.folded(PRECISIONS[precision])
+        return lifter
 
     @torch.no_grad()
     def mirror_depth(self) -> None:
