@@ -103,6 +103,11 @@ def task_overrides() -> list[str]:
     return list(HydraConfig.get().overrides.task)
 
 
+def sweeps() -> bool:
+    """Whether this job is one of a sweep."""
+    return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
+
+
 def run(
     config_name: str,
     schema: type[Schema],
@@ -124,7 +129,7 @@ def run(
         # Caught here as well: Hydra would print a line of its own about an error in the job.
         with _one_line_errors(schema):
             plain = to_schema(config, schema)
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
+            if sweeps():
                 _give_own_folder(plain)
             return function(plain)
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selflift import checkpoint
+from selflift import checkpoint, parallel
 from selflift.models.blocks import ResidualTrunk
 from selflift.skeleton import get_skeleton
 
@@ -40,8 +40,9 @@ class DomainAdapter(nn.Module):
 
     def correction(self, x: Float[Tensor, "*batch J 2"]) -> Float[Tensor, "*batch J 2"]:
         """``C(x)``, the change alone; its square is penalised."""
-        features = self.trunk(x.reshape(-1, 2 * self.num_joints))
-        return self.head(features).to(x.dtype).reshape(x.shape)
+        rows = x.reshape(-1, 2 * self.num_joints)
+        correction = parallel.shared_out(lambda own: self.head(self.trunk(own)), rows)
+        return correction.to(x.dtype).reshape(x.shape)
 
     def forward(self, x: Float[Tensor, "*batch J 2"]) -> Float[Tensor, "*batch J 2"]:
         """``x + C(x)``."""

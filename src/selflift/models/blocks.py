@@ -9,15 +9,39 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_linear_bn_eval
 
+from selflift import parallel
+
 NORMS = ("batch", "none")
 
 
 def _norm(kind: str, width: int) -> nn.Module:
     if kind == "batch":
-        return nn.BatchNorm1d(width)
+        return BatchNorm(width)
     if kind == "none":
         return nn.Identity()
     raise ValueError(f"norm: expected one of {', '.join(NORMS)}, got '{kind}'")
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch norm over the whole batch, also where several processes share it out."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalised features; ``(B, width)`` in and out."""
+        if not self.training or parallel.world().size == 1:
+            return super().forward(x)
+        own = x.to(torch.promote_types(x.dtype, torch.float32))
+        count = own.new_full((1,), len(x))
+        sums = parallel.summed(torch.cat([own.sum(0), own.square().sum(0), count]))
+        n, width = sums[-1], self.num_features
+        mean = sums[:width] / n
+        variance = (sums[width:-1] / n - mean.square()).clamp_min(0)
+        with torch.no_grad():
+            momentum = 0.0 if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mean, momentum)  # type: ignore[union-attr]
+            self.running_var.lerp_(variance * n / (n - 1), momentum)  # type: ignore[union-attr]
+            self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return (own * scale + (self.bias - mean * scale)).to(x.dtype)
 
 
 class ResidualBlock(nn.Module):

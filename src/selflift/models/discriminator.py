@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from selflift import parallel
 from selflift.models.blocks import ResidualTrunk
 from selflift.skeleton import get_skeleton
 
@@ -56,7 +57,8 @@ class PoseDiscriminator(nn.Module):
         if self.channels == 3:
             present = torch.ones_like(x[..., 0]) if present is None else present
             seen = torch.cat([x, present[..., None]], dim=-1)
-        logits = self.head(self.trunk(seen.reshape(-1, self.channels * self.num_joints)))
+        rows = seen.reshape(-1, self.channels * self.num_joints)
+        logits = parallel.shared_out(lambda own: self.head(self.trunk(own)), rows)
         return logits.to(x.dtype).reshape(x.shape[:-2])
 
 

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selflift import checkpoint
+from selflift import checkpoint, parallel
 from selflift.device import PRECISIONS, choose_precision
 from selflift.geometry.camera import backproject
 from selflift.models.blocks import ResidualTrunk
@@ -156,8 +156,9 @@ class Lifter(nn.Module):
             # Of the order of the poses, about 1 / c: larger, their scatter drowns the poses.
             sure = confidence[..., None] / self.depth
             given = torch.cat([torch.where(present, x, 0.0), sure], dim=-1)
-        features = self.trunk(given.reshape(-1, given.shape[-1] * joints))
-        d = self.depth_head(features).to(x.dtype).reshape(x.shape[:-1])
+        rows = given.reshape(-1, given.shape[-1] * joints)
+        said = parallel.shared_out(self._heads, rows).to(x.dtype)
+        d = said[:, :joints].reshape(x.shape[:-1])
         mask = None
         if self.fix_root:
             mask = torch.ones_like(d)
@@ -165,13 +166,19 @@ class Lifter(nn.Module):
             d = d * mask
         elevation_rad, shift = None, None
         if self.elevation_head is not None:
-            raw = self.elevation_head(features).to(x.dtype).reshape(x.shape[:-2])
+            raw = said[:, joints].reshape(x.shape[:-2])
             elevation_rad = self.max_elevation_rad * torch.tanh(raw / self.max_elevation_rad)
         if self.position_head is not None:
             # Of the order of the poses themselves, which are about 1 / c.
-            shift = self.position_head(features).to(x.dtype).reshape(x.shape) / self.depth
+            shift = said[:, -2 * joints :].reshape(x.shape) / self.depth
             shift = shift if mask is None else shift * mask[..., None]
         return d, elevation_rad, shift
+
+    def _heads(self, rows: Tensor) -> Tensor:
+        """What all heads say, side by side: depths, elevation, positions."""
+        features = self.trunk(rows)
+        heads = (self.depth_head, self.elevation_head, self.position_head)
+        return torch.cat([head(features) for head in heads if head is not None], dim=-1)
 
     def for_inference(self, precision: str = "auto") -> Lifter:
         """A copy that lifts the same and faster, and can't be trained.

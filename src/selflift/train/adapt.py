@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selflift import losses
+from selflift import losses, parallel
 from selflift.config import TrainConfig
 from selflift.cycle import as_seen_by_discriminator
 from selflift.geometry.normalise import pose_size
@@ -126,6 +126,7 @@ def adapter_step(
     set_rate(optimiser, domain.lr * factor)
     optimiser.zero_grad(set_to_none=True)
     (adversarial + domain.w_correction * change).backward()
+    parallel.sum_gradients(state.networks["adapter"])
     optimiser.step()
 
     real = as_seen_by_discriminator(batch.x[:n], c, loss.discriminator_size, present)

@@ -9,13 +9,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from selflift import doors
+from selflift import doors, parallel
 from selflift.config import TrainConfig
+from selflift.device import choose_device
 from selflift.geometry.anatomy import CLEAR_SCORE
 from selflift.train.loop import Run
 from selflift.train.step import NonFiniteError
 
 # What may differ when a run goes on. Another device or number of threads may round differently.
+EXIT_PROCESS_LOST = 1
 RESUME_MAY_CHANGE = ("resume", "device", "trainer.progress", "trainer.threads")
 
 
@@ -27,10 +29,31 @@ def train(config: TrainConfig) -> None:
         # The run folder is to say which data it saw, wherever it is used from.
         for data in (config.data, config.domain.data):
             data.root = str(Path(data.root).resolve())
+    device = choose_device(config.device)
+    processes = parallel.asked()
+    if processes.size > 1 and doors.sweeps():
+        raise ValueError(
+            "torchrun: expected one run, got a sweep (--multirun); run its jobs one by one"
+        )
+    if device.type == "cuda":
+        parallel.take_device()
+    try:
+        with parallel.joined(device):
+            _train(config)
+    except parallel.ProcessLostError as error:
+        print(
+            f"selflift: error: training stopped: {error}; what was saved at the last validation is "
+            f"intact: go on with resume={config.output_dir}",
+            file=sys.stderr,
+        )
+        sys.exit(EXIT_PROCESS_LOST)
+
+
+def _train(config: TrainConfig) -> None:
     run = Run(config, resume=config.resume is not None)
     if run.state.step >= config.trainer.steps:
         run.write_metrics()
-        print(f"nothing to do: the run in {run.folder} has reached step {run.state.step}")
+        _tell(run, f"nothing to do: the run in {run.folder} has reached step {run.state.step}")
         return
     try:
         with _Interruption() as interrupted:
@@ -39,25 +62,29 @@ def train(config: TrainConfig) -> None:
         print(f"selflift: error: {error}", file=sys.stderr)
         sys.exit(doors.EXIT_BAD_INPUT)
     if run.state.step < config.trainer.steps:
-        print(f"stopped at step {run.state.step} and saved; go on with resume={run.folder}")
+        _tell(run, f"stopped at step {run.state.step} and saved; go on with resume={run.folder}")
         sys.exit(interrupted.status)
-    print(_sign_line(metrics["depth_sign"]))
+    _tell(run, _sign_line(metrics["depth_sign"]))
     criterion = metrics["best_criterion"]
-    print(
-        f"best at step {metrics['best_step']} "
-        + (
-            "(mirrored: its knees bend backward)"
-            if criterion is None
-            else f"(criterion {criterion:.3f}, chosen without 3D truth)"
-        )
+    best = (
+        "(mirrored: its knees bend backward)"
+        if criterion is None
+        else f"(criterion {criterion:.3f}, chosen without 3D truth)"
     )
+    _tell(run, f"best at step {metrics['best_step']} {best}")
     for what, path in (
         ("checkpoint", run.folder / "checkpoints" / "best.pt"),
         ("pictures", run.folder / "figures"),
         ("TensorBoard", f"tensorboard --logdir {run.folder}"),
         ("evaluate with", f"python -m selflift.eval checkpoint={run.folder}"),
     ):
-        print(f"{what + ':':<15}{path}")
+        _tell(run, f"{what + ':':<15}{path}")
+
+
+def _tell(run: Run, line: str) -> None:
+    """Print a line, once for all processes of a run."""
+    if run.writes:
+        print(line)
 
 
 def _sign_line(sign: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from selflift import losses
+from selflift import losses, parallel
 from selflift.config import LossConfig
 from selflift.train.state import TrainState
 
@@ -89,6 +89,7 @@ def settle(
     Returns:
         The terms, and the norm of the ``gradient`` and the ``accuracy``.
     """
+    parallel.sum_gradients(state.networks[name])
     scalars = {name: term.detach() for name, term in judgement.terms.items()}
     scalars["gradient"] = gradient_norm(state.networks[name])
     set_rate(state.optimisers[name], rate)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 import selflift
-from selflift import checkpoint
+from selflift import checkpoint, parallel
 from selflift.atomic import atomic_path
 from selflift.config import TrainConfig, to_yaml
 from selflift.cycle import CycleOutput
@@ -49,7 +49,9 @@ class Run:
         check(config)
         self.config = config
         self.folder = Path(config.output_dir)
-        if not resume and (self.folder / "checkpoints" / "last.pt").exists():
+        # Of several processes that train one lifter all compute, and one writes.
+        self.writes = parallel.world().rank == 0
+        if self.writes and not resume and (self.folder / "checkpoints" / "last.pt").exists():
             raise ValueError(
                 f"output_dir '{self.folder}': expected a new folder, got one that holds a run; "
                 f"continue it with resume={self.folder} or choose another output_dir"
@@ -88,7 +90,7 @@ class Run:
         self.history: list[dict[str, float]] = []
         if resume:
             self._restore()
-        else:
+        elif self.writes:
             self.folder.mkdir(parents=True, exist_ok=True)
             with atomic_path(self.folder / "config.yaml") as path:
                 path.write_text(to_yaml(config))
@@ -107,14 +109,16 @@ class Run:
         """
         trainer, state = self.config.trainer, self.state
         stopped = False
-        with Story(str(self.folder), state.step, trainer.steps, trainer.progress) as story:
+        with Story(
+            str(self.folder), state.step, trainer.steps, trainer.progress, self.writes
+        ) as story:
             stopped = self._train_adapter(story, stop)
             while state.step < trainer.steps and not stopped:
                 batch = self.batches(state.step)
                 out = train_step(state, batch, self.config, self.views, self.poses.size)
                 story.step(state.step, out.scalars, self.batches.batch_size)
                 self._settle_sign(out.cycle, story)
-                stopped = stop(state.step)
+                stopped = self._agreed(stop, state.step)
                 ended = stopped or state.step == trainer.steps
                 due = state.step % trainer.validate_every == 0 or state.step == trainer.steps
                 if state.step % trainer.log_every == 0 or due or ended:
@@ -136,18 +140,25 @@ class Run:
                 state, self.batches(state.adapter_step), self.config, self.poses.size
             )
             story.adapter_step(state.adapter_step, scalars)
-            stopped = stop(0)
+            stopped = self._agreed(stop, 0)
         if stopped:
             self._save("last")
         elif state.adapter_step:
             story.say(f"adapter trained: {state.adapter_step} steps")
         return stopped
 
+    def _agreed(self, stop: Callable[[int], bool], step: int) -> bool:
+        """Whether to stop, in one process or all; several ask each other now and then."""
+        asked = stop(step)
+        if parallel.world().size == 1:
+            return asked
+        return step % self.config.trainer.log_every == 0 and parallel.any_of(asked, self.device)
+
     def _settle_sign(self, out: CycleOutput, story: Story) -> None:
         sign, step = self.config.sign, self.state.step
         if not sign.check or step < sign.first_step or (step - sign.first_step) % sign.every:
             return
-        score = knee_score(out.X.detach(), self.skeleton)
+        score = parallel.agreed(knee_score(out.X.detach(), self.skeleton), self.device)
         if score < -sign.margin:
             self.state.mirror_depth()
             # What was best before had the sign that has just been rejected.
@@ -169,14 +180,18 @@ class Run:
             error = procrustes(X, data.truth) - data.truth
             record["pa_mpjpe_mm_not_used"] = float(error.norm(dim=-1).mean())
         self.history.append(record)
-        picture = figure_cycle(result.cycle, self.skeleton, PICTURED_POSES)
+        picture = None
+        if self.writes:
+            picture = figure_cycle(result.cycle, self.skeleton, PICTURED_POSES)
+            save_figure(picture, self.folder / "figures" / "validation.png")
         story.validated(state.step, record, picture)
-        save_figure(picture, self.folder / "figures" / "validation.png")
         # The criterion is blind to the sign: a mirrored lifter is best only until another comes.
         limit = max(self.config.sign.margin, CLEAR_SCORE)
-        mirrored = self.config.sign.check and result.knee_score < -limit
-        if math.isinf(state.best) or (result.criterion < state.best and not mirrored):
-            state.best = math.inf if mirrored else result.criterion
+        criterion = parallel.agreed(result.criterion, self.device)
+        score = parallel.agreed(result.knee_score, self.device)
+        mirrored = self.config.sign.check and score < -limit
+        if math.isinf(state.best) or (criterion < state.best and not mirrored):
+            state.best = math.inf if mirrored else criterion
             state.best_step = state.step
             self._save("best")
         self._save("last")
@@ -185,6 +200,8 @@ class Run:
         return self.state.average if self.config.optim.ema > 0 else self.state.lifter.eval()
 
     def _save(self, name: str) -> None:
+        if not self.writes:
+            return
         state = self.state
         metadata = {
             "selflift": selflift.__version__,
@@ -247,8 +264,9 @@ class Run:
             "depth_sign": self._depth_sign(),
             "validation": self.history,
         }
-        with atomic_path(self.folder / "metrics.json") as path:
-            path.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+        if self.writes:
+            with atomic_path(self.folder / "metrics.json") as path:
+                path.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
         return metrics
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from selflift import losses
+from selflift import losses, parallel
 from selflift.config import OptimConfig, TrainConfig
 from selflift.cycle import CycleOutput, as_seen_by_discriminator, run_cycle
 from selflift.train.adapt import adapter_step, source_poses
@@ -85,7 +85,10 @@ def train_step(
             # Dropout draws from the global generator: seed it for this step, and put it back.
             devices = [batch.x.device] if batch.x.is_cuda else []
             stack.enter_context(torch.random.fork_rng(devices=devices))
-            seed = seeded(batch.x.device, config.seed, DROPOUT_STREAM, state.step).initial_seed()
+            # Processes that share a batch out drop each their own.
+            rank = (parallel.world().rank,) if parallel.world().size > 1 else ()
+            key = (config.seed, DROPOUT_STREAM, state.step, *rank)
+            seed = seeded(batch.x.device, *key).initial_seed()
             torch.manual_seed(seed)
         return _step(state, batch, config, views, size)
 
@@ -154,6 +157,7 @@ def _step(
     total = torch.stack([weight * term for weight, term in terms.values() if weight > 0]).sum()
     state.lifter_optimiser.zero_grad(set_to_none=True)
     torch.stack([total, *(judgement.total for judgement in judged.values())]).sum().backward()
+    parallel.sum_gradients(lifter)
     scalars |= {f"loss/{name}": term.detach() for name, (_, term) in terms.items()}
     scalars |= {"loss/total": total.detach(), "gradient/lifter": gradient_norm(lifter)}
     state.lifter_optimiser.step()

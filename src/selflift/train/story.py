@@ -24,10 +24,16 @@ class Story:
         step: Steps already done; what a stopped run wrote after it is purged.
         steps: Steps in all.
         progress: Whether to draw a progress bar.
+        writes: Whether anything is written; of several processes one does.
     """
 
-    def __init__(self, folder: str, step: int, steps: int, progress: bool) -> None:
-        self.board = SummaryWriter(folder, purge_step=step + 1 if step else None)
+    def __init__(
+        self, folder: str, step: int, steps: int, progress: bool, writes: bool = True
+    ) -> None:
+        self.board = None
+        if writes:
+            self.board = SummaryWriter(folder, purge_step=step + 1 if step else None)
+        progress = progress and writes
         self.bar = tqdm(
             total=steps, initial=step, unit="step", disable=not progress, dynamic_ncols=True
         )
@@ -42,7 +48,8 @@ class Story:
 
     def __exit__(self, *exception: object) -> None:
         self.bar.close()
-        self.board.close()
+        if self.board is not None:
+            self.board.close()
 
     def step(self, step: int, scalars: dict[str, Tensor], poses: int) -> None:
         """Note a step; nothing is fetched from the device yet."""
@@ -61,28 +68,34 @@ class Story:
         means = window_means(self._window)
         seconds = time.perf_counter() - self._started
         means["speed/samples_per_s"] = self._poses / seconds
-        for name, value in means.items():
-            self.board.add_scalar(name, value, step)
+        self._write(means, step)
         self.bar.set_postfix_str(" ".join([*_parts(means), self._validation]))
         self._window, self._poses, self._started = [], 0, time.perf_counter()
 
     def adapter_step(self, step: int, scalars: dict[str, Tensor]) -> None:
         """Write a step of the adapter that is trained before the lifter, now and then."""
         if step % ADAPTER_EVERY == 0:
-            for name, value in window_means([(step, scalars)]).items():
-                self.board.add_scalar(name.replace("adapter/", "adapter_first/"), value, step)
+            means = window_means([(step, scalars)])
+            self._write(
+                {n.replace("adapter/", "adapter_first/"): v for n, v in means.items()}, step
+            )
             self.bar.set_postfix_str(f"adapter {step}")
 
-    def validated(self, step: int, record: dict[str, float], picture: Figure) -> None:
+    def validated(self, step: int, record: dict[str, float], picture: Figure | None) -> None:
         """Write what a validation found."""
-        for name, value in record.items():
-            if name != "step" and math.isfinite(value):
-                self.board.add_scalar(f"validation/{name}", value, step)
-        self.board.add_figure("validation/poses", picture, step)
+        told = {n: v for n, v in record.items() if n != "step" and math.isfinite(v)}
+        self._write({f"validation/{name}": value for name, value in told.items()}, step)
+        if self.board is not None and picture is not None:
+            self.board.add_figure("validation/poses", picture, step)
         self._validation = f"val {record['criterion']:.2f}"
         if "pa_mpjpe_mm_not_used" in record:
             self._validation += f" (PA {record['pa_mpjpe_mm_not_used']:.1f} mm)"
         self._started = time.perf_counter()
+
+    def _write(self, scalars: dict[str, float], step: int) -> None:
+        if self.board is not None:
+            for name, value in scalars.items():
+                self.board.add_scalar(name, value, step)
 
     def say(self, line: str) -> None:
         """A line above the progress bar."""
