@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 
 import pytest
 import torch
 
 from selflift.config import TrainConfig
-from selflift.cycle import NextFrames
+from selflift.cycle import CycleOutput, NextFrames
 from selflift.losses import GAMES
 from selflift.models.blocks import ResidualTrunk
 from selflift.train.batches import Batch
 from selflift.train.check import check
 from selflift.train.game import Redirect
+from selflift.train.graph import GraphedStep, Left, suits
 from selflift.train.state import TrainState, shares_pass
 from selflift.train.step import train_step
 from selflift.views import ViewSampler
@@ -167,3 +169,76 @@ def test_an_unknown_precision_is_refused() -> None:
     config.engine.precision = "float8"
     with pytest.raises(ValueError, match="expected one of auto, float32, bfloat16, got 'float8'"):
         check(config)
+
+
+def like_a_gpu(state: TrainState) -> Callable[..., tuple[Callable[[], None], Left]]:
+    """Records without carrying out, and replays into the same tensors, as a CUDA graph does."""
+
+    def record(function: Callable[[], Left], _: torch.Generator) -> tuple[Callable[[], None], Left]:
+        before = copy.deepcopy(state.state_dict())
+        left = function()
+        state.load_state_dict(before)
+
+        def replay() -> None:
+            values, _, out = function()
+            left[0].copy_(values)
+            for field in fields(CycleOutput):
+                place = getattr(left[2].cycle, field.name)
+                if place is not None:
+                    place.data.copy_(getattr(out.cycle, field.name).data)
+
+        return replay, left
+
+    return record
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_replayed_steps_are_steps(every: int) -> None:
+    config = tiny(game="least_squares")
+    config.optim.discriminator_every, config.optim.schedule = every, "cosine"
+    config.composite.warmup, config.trainer.steps = 12, 16
+    views = ViewSampler("learned")
+    plain, graphed = (TrainState.create(config, "h36m_17", CPU, num_people=5) for _ in range(2))
+    step = GraphedStep(graphed, config, views, None, CPU, record=like_a_gpu(graphed))
+    for k in range(16):
+        seen = Batch(batch(k).x, person=torch.arange(48) % 5)
+        expected, found = train_step(plain, seen, config, views), step(seen)
+        assert plain.step == graphed.step == k + 1
+        assert expected.scalars.keys() == found.scalars.keys()
+        for name, value in expected.scalars.items():
+            torch.testing.assert_close(found.scalars[name], value, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(found.cycle.X, expected.cycle.X, rtol=1e-3, atol=1e-3)
+    assert len(step._recorded) == (1 if every == 1 else 2)
+    saved = graphed.state_dict()["optimisers"]["lifter"]["param_groups"][0]
+    assert isinstance(saved["lr"], float) and saved["capturable"] is False
+
+
+def test_a_step_that_cannot_be_recorded_goes_on_as_it_was_or_says_so() -> None:
+    def refuse(*_: object) -> tuple[Callable[[], None], Left]:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    config, views = tiny(), ViewSampler("learned")
+    state = TrainState.create(config, "h36m_17", CPU)
+    step = GraphedStep(state, config, views, None, CPU, record=refuse)
+    for k in range(3):
+        step(Batch(batch(k).x))
+    with pytest.warns(UserWarning, match="no CUDA graph .*not permitted.*one by one"):
+        step(Batch(batch(3).x))
+    step(Batch(batch(4).x))
+    assert state.step == 5
+    state.step = 0
+    step = GraphedStep(state, config, views, None, CPU, insists=True, record=refuse)
+    for k in range(3):
+        step(Batch(batch(k).x))
+    with pytest.raises(ValueError, match="got a refusal .*; set engine.graph=false"):
+        step(Batch(batch(3).x))
+
+
+def test_what_a_graph_cannot_hold_is_not_recorded() -> None:
+    gpu = torch.device("cuda")
+    assert suits(tiny(), gpu)
+    assert not suits(tiny(), CPU)
+    assert not suits(tiny(w_temporal=1.0), gpu)
+    dropping = tiny()
+    dropping.model.lifter.dropout = 0.1
+    assert not suits(dropping, gpu)

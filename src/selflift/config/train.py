@@ -274,6 +274,10 @@ class EngineConfig:
         one_pass: Whether both players learn from one pass of the discriminator over the generated
             poses, see :class:`selflift.train.game.Redirect`; ``None``: where it is updated at every
             step (elsewhere it saves little).
+        graph: Whether steps are recorded once and replayed (CUDA alone), see
+            :mod:`selflift.train.graph`; ``None``: where that is possible.
+        compile: Whether ``torch.compile`` translates the networks' blocks: a minute or so of
+            translating first. Discriminators with a gradient penalty are left out.
         onednn: Whether oneDNN may multiply the float32 matrices of the CPU, see
             :func:`selflift.device.prefer_onednn`.
         keep_memory: Whether the CPU's freed memory is kept for the next step, see
@@ -282,6 +286,8 @@ class EngineConfig:
 
     precision: str = "auto"
     one_pass: bool | None = None
+    graph: bool | None = None
+    compile: bool = False
     onednn: bool = True
     keep_memory: bool = True
 

@@ -86,7 +86,7 @@ def adapter_step(
     batch: Batch,
     correction: Tensor,
     config: TrainConfig,
-    factor: float,
+    factor: float | Tensor,
     size: float | None,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:

@@ -75,7 +75,7 @@ def judge(
 
 
 def settle(
-    state: TrainState, name: str, judgement: Judgement, loss: LossConfig, rate: float
+    state: TrainState, name: str, judgement: Judgement, loss: LossConfig, rate: float | Tensor
 ) -> dict[str, Tensor]:
     """Update a discriminator by the gradient that it has; what to tell of it.
 
@@ -106,7 +106,7 @@ def play(
     real: Shown,
     fake: Shown,
     loss: LossConfig,
-    rate: float,
+    rate: float | Tensor,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
     """One update of a discriminator.
@@ -190,7 +190,7 @@ def gradient_norm(network: nn.Module) -> Tensor:
     return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
 
 
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+def set_rate(optimiser: torch.optim.Optimizer, rate: float | Tensor) -> None:
     """Give all parameters of an optimiser one learning rate."""
     for group in optimiser.param_groups:
         group["lr"] = rate

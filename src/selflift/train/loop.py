@@ -21,11 +21,12 @@ from selflift.geometry.align import procrustes
 from selflift.geometry.anatomy import CLEAR_SCORE, knee_score
 from selflift.models import Lifter
 from selflift.train.adapt import adapter_update
-from selflift.train.batches import VALIDATION_STREAM, Batches, seeded
+from selflift.train.batches import VALIDATION_STREAM, Batch, Batches, seeded
 from selflift.train.check import check
+from selflift.train.graph import GraphedStep, suits
 from selflift.train.setup import load_poses
 from selflift.train.state import TrainState, adapts, lifter_arguments
-from selflift.train.step import train_step
+from selflift.train.step import StepOutput, train_step
 from selflift.train.story import Story
 from selflift.train.validate import validate
 from selflift.views import ViewSampler
@@ -87,6 +88,9 @@ class Run:
         self.state = TrainState.create(
             config, self.skeleton.name, self.device, self.poses.num_people
         )
+        if config.engine.compile:
+            self.state.compile_blocks(config)
+        self.step = self._stepper()
         self.history: list[dict[str, float]] = []
         if resume:
             self._restore()
@@ -114,8 +118,7 @@ class Run:
         ) as story:
             stopped = self._train_adapter(story, stop)
             while state.step < trainer.steps and not stopped:
-                batch = self.batches(state.step)
-                out = train_step(state, batch, self.config, self.views, self.poses.size)
+                out = self.step(self.batches(state.step))
                 story.step(state.step, out.scalars, self.batches.batch_size)
                 self._settle_sign(out.cycle, story)
                 stopped = self._agreed(stop, state.step)
@@ -128,6 +131,21 @@ class Run:
                 elif ended:
                     self._save("last")
         return self.write_metrics()
+
+    def _stepper(self) -> Callable[[Batch], StepOutput]:
+        """What does a step: recorded and replayed where that is possible, else one by one."""
+        config, possible = self.config, suits(self.config, self.device)
+        if config.engine.graph and not possible:
+            raise ValueError(
+                "engine.graph: expected a run whose steps can be recorded (on CUDA, one process, "
+                "loss.w_temporal=0, no dropout), got another; set engine.graph=null"
+            )
+        if possible and config.engine.graph is not False:
+            insists = bool(config.engine.graph)
+            return GraphedStep(
+                self.state, config, self.views, self.poses.size, self.device, insists
+            )
+        return lambda batch: train_step(self.state, batch, config, self.views, self.poses.size)
 
     def _train_adapter(self, story: Story, stop: Callable[[int], bool]) -> bool:
         """Train the adapter before the lifter, if that is asked for; whether told to stop."""

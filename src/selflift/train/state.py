@@ -18,7 +18,7 @@ from selflift.composites import BoneTable
 from selflift.config import TrainConfig
 from selflift.device import PRECISIONS, choose_precision
 from selflift.models import DomainAdapter, Lifter, PoseDiscriminator, TemporalDiscriminator
-from selflift.models.blocks import reduced_precision
+from selflift.models.blocks import ResidualBlock, reduced_precision
 
 
 @dataclass
@@ -117,6 +117,16 @@ class TrainState:
         """Adam of ``G``."""
         return self.optimisers["lifter"]
 
+    def compile_blocks(self, config: TrainConfig) -> None:
+        """Have ``torch.compile`` translate the blocks of what is trained."""
+        # It can't differentiate twice, as penalties do.
+        twice = config.loss.r1 > 0 or config.loss.gradient_penalty > 0
+        for name, network in self.networks.items():
+            if not (twice and name.endswith("discriminator")):
+                for part in network.modules():
+                    if isinstance(part, ResidualBlock):
+                        part.compile(dynamic=False)
+
     def computing(self, precision: str) -> AbstractContextManager[None]:
         """Within it, for one step, the networks compute as ``engine.precision`` says."""
         device = next(self.lifter.parameters()).device
@@ -126,15 +136,18 @@ class TrainState:
         return reduced_precision(networks, PRECISIONS[precision], device)
 
     @torch.no_grad()
-    def update_average(self, decay: float) -> None:
+    def update_average(self, decay: float | Tensor) -> None:
         """Move the running average towards the present lifter.
 
-        The decay grows with the step, so that the first steps do not linger in the average.
+        Args:
+            decay: What remains of the average as it was.
         """
-        decay = min(decay, (1 + self.step) / (10 + self.step))
-        pairs = zip(_tensors(self.average), _tensors(self.lifter), strict=True)
-        averages, values = zip(*pairs, strict=True)
-        torch._foreach_lerp_(list(averages), list(values), 1 - decay)
+        averages, values = _tensors(self.average), _tensors(self.lifter)
+        assert len(averages) == len(values)
+        weight = 1 - decay
+        torch._foreach_lerp_(
+            averages, values, [weight] * len(values) if isinstance(weight, Tensor) else weight
+        )
 
     @torch.no_grad()
     def mirror_depth(self) -> None:
@@ -151,7 +164,7 @@ class TrainState:
         """All of it as plain values and tensors."""
         return {
             "networks": {name: part.state_dict() for name, part in self.networks.items()},
-            "optimisers": {name: part.state_dict() for name, part in self.optimisers.items()},
+            "optimisers": {name: _plain(part) for name, part in self.optimisers.items()},
             "average": self.average.state_dict(),
             "bones": self.bones and self.bones.state_dict(),
             "step": self.step,
@@ -206,6 +219,13 @@ def shares_pass(config: TrainConfig) -> bool:
 def lifter_arguments(config: TrainConfig) -> dict[str, Any]:
     """Constructor arguments of the run's lifter, less the skeleton."""
     return {**asdict(config.model.lifter), "elevation": config.view.kind == "learned"}
+
+
+def _plain(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    """An optimiser's state as any device can take it over, whatever a CUDA graph made of it."""
+    state = optimiser.state_dict()
+    groups = [{**g, "lr": float(g["lr"]), "capturable": False} for g in state["param_groups"]]
+    return {**state, "param_groups": groups}
 
 
 def _tensors(network: nn.Module) -> list[Tensor]:

@@ -59,6 +59,36 @@ def learning_rate_factor(step: int, steps: int, optim: OptimConfig) -> float:
     )
 
 
+@dataclass(frozen=True)
+class Pace:
+    """What differs from step to step, beside the poses and the draws.
+
+    Attributes:
+        factor: What the learning rates are multiplied by; a number, or a tensor that is filled anew
+            before each step.
+        rise: What the weights of composites and bones are multiplied by; likewise.
+        decay: Of the running average; likewise.
+        due: Whether the discriminators are updated.
+    """
+
+    factor: float | Tensor
+    rise: float | Tensor
+    decay: float | Tensor
+    due: bool
+
+
+def pace_of(step: int, config: TrainConfig) -> Pace:
+    """The pace of a step."""
+    warmup = config.composite.warmup
+    return Pace(
+        factor=learning_rate_factor(step, config.trainer.steps, config.optim),
+        rise=min(1.0, (step + 1) / warmup) if warmup else 1.0,
+        # It grows with the step, so that the first steps do not linger in the average.
+        decay=min(config.optim.ema, (2 + step) / (11 + step)),
+        due=step % config.optim.discriminator_every == 0,
+    )
+
+
 def train_step(
     state: TrainState,
     batch: Batch,
@@ -77,11 +107,10 @@ def train_step(
         views: The view sampler.
         size: The common size of all poses (``Normaliser.size``), if they have one.
     """
-    dropouts = (config.model.lifter, config.model.discriminator, config.model.adapter,
-                config.model.temporal_discriminator, config.model.domain_discriminator)  # fmt: skip
+    pace = pace_of(state.step, config)
+    generator = seeded(batch.x.device, config.seed, STEP_STREAM, state.step)
     with ExitStack() as stack:
-        stack.enter_context(state.computing(config.engine.precision))
-        if any(network.dropout > 0 for network in dropouts):
+        if drops(config):
             # Dropout draws from the global generator: seed it for this step, and put it back.
             devices = [batch.x.device] if batch.x.is_cuda else []
             stack.enter_context(torch.random.fork_rng(devices=devices))
@@ -90,27 +119,59 @@ def train_step(
             key = (config.seed, DROPOUT_STREAM, state.step, *rank)
             seed = seeded(batch.x.device, *key).initial_seed()
             torch.manual_seed(seed)
-        return _step(state, batch, config, views, size)
+        with state.computing(config.engine.precision):
+            out = update(state, batch, config, views, size, pace, generator)
+    state.step += 1
+    out.scalars.update(rates(config, pace))
+    return out
 
 
-def _step(
+def drops(config: TrainConfig) -> bool:
+    """Whether any network has dropout."""
+    model = config.model
+    networks = (model.lifter, model.discriminator, model.temporal_discriminator, model.adapter,
+                model.domain_discriminator)  # fmt: skip
+    return any(network.dropout > 0 for network in networks)
+
+
+def rates(config: TrainConfig, pace: Pace) -> dict[str, Tensor]:
+    """The learning rates, to be told."""
+    optim = config.optim
+    return {
+        "optim/lr": torch.tensor(optim.lr * pace.factor),
+        "optim/lr_discriminator": torch.tensor(optim.lr_discriminator * pace.factor),
+    }
+
+
+def update(
     state: TrainState,
     batch: Batch,
     config: TrainConfig,
     views: ViewSampler,
     size: float | None,
+    pace: Pace,
+    generator: torch.Generator,
 ) -> StepOutput:
-    generator = seeded(batch.x.device, config.seed, STEP_STREAM, state.step)
-    factor = learning_rate_factor(state.step, config.trainer.steps, config.optim)
+    """All updates of one step: a function of its arguments alone, that never waits for the device.
+
+    Args:
+        state: Its networks, optimisers, average and bones are changed in place; not its step.
+        batch: As in :func:`train_step`.
+        config: As there.
+        views: As there.
+        size: As there.
+        pace: What the step number decides.
+        generator: Source of randomness.
+    """
     loss, lifter, c = config.loss, state.lifter, config.model.lifter.depth
-    set_rate(state.lifter_optimiser, config.optim.lr * factor)
+    set_rate(state.lifter_optimiser, config.optim.lr * pace.factor)
     x, confidence = batch.x, batch.confidence
     scalars: dict[str, Tensor] = {}
     if batch.source is not None and config.domain.adapter != "bones":
         joint = config.domain.adapter == "joint"
         source, correction = source_poses(state, batch, size, learns=joint)
         if correction is not None and joint:
-            scalars |= adapter_step(state, batch, correction, config, factor, size, generator)
+            scalars |= adapter_step(state, batch, correction, config, pace.factor, size, generator)
         x = torch.cat([x, source])
         if confidence is not None and batch.source_confidence is not None:
             confidence = torch.cat([confidence, batch.source_confidence])
@@ -120,25 +181,22 @@ def _step(
         taught = teach(state, batch, x, confidence, config, size, generator)
     lifter.train()
     out = run_cycle(lifter, x, views, generator, confidence, batch.following)
-    terms: dict[str, tuple[float, Tensor]] = {
+    terms: dict[str, tuple[float | Tensor, Tensor]] = {
         "2d": (loss.w_2d, losses.consistency_2d(out.x, out.x_hat, loss.joints, confidence)),
         "3d": (loss.w_3d, losses.consistency_3d(out.Y, out.Y_hat, loss.joints)),
     }
-    warmup = config.composite.warmup
-    rise = min(1.0, (state.step + 1) / warmup) if warmup else 1.0
     if taught is not None and taught.corrected and loss.w_bone > 0:
         constancy = losses.bone_constancy(out.X, taught.X[: len(x)], lifter.skeleton)
-        terms["bone"] = (loss.w_bone * rise, constancy)
+        terms["bone"] = (loss.w_bone * pace.rise, constancy)
     if taught is not None and loss.w_composite > 0:
         composite = composite_loss(state, taught, config, views, size, generator)
-        terms["composite"] = (loss.w_composite * rise, composite)
+        terms["composite"] = (loss.w_composite * pace.rise, composite)
     if loss.w_truth > 0:
         # Supervised training: of the target's poses, those of another domain are no matter.
         assert batch.truth is not None
         distance = losses.consistency_3d(batch.truth, out.X[: len(batch.x)], loss.joints)
         terms["truth"] = (loss.w_truth, distance)
-    due = state.step % config.optim.discriminator_every == 0
-    one_pass = due and shares_pass(config)
+    one_pass = pace.due and shares_pass(config)
     shown = _shown(out, batch, c, loss.discriminator_size)
     players = {name: poses for name, poses in shown.items() if name in state.networks}
     judged: dict[str, Judgement] = {}
@@ -154,7 +212,10 @@ def _step(
             D.requires_grad_(False)
             terms[term] = (weight, losses.generator_loss(loss.game, D(*fake)))
             D.requires_grad_(True)
-    total = torch.stack([weight * term for weight, term in terms.values() if weight > 0]).sum()
+    counted = [
+        weight * term for weight, term in terms.values() if isinstance(weight, Tensor) or weight > 0
+    ]
+    total = torch.stack(counted).sum()
     state.lifter_optimiser.zero_grad(set_to_none=True)
     torch.stack([total, *(judgement.total for judgement in judged.values())]).sum().backward()
     parallel.sum_gradients(lifter)
@@ -162,17 +223,14 @@ def _step(
     scalars |= {"loss/total": total.detach(), "gradient/lifter": gradient_norm(lifter)}
     state.lifter_optimiser.step()
 
-    rate = config.optim.lr_discriminator * factor
-    for name, (real, fake) in players.items() if due else ():
+    rate = config.optim.lr_discriminator * pace.factor
+    for name, (real, fake) in players.items() if pace.due else ():
         if one_pass:
             told = settle(state, name, judged[name], loss, rate)
         else:
             told = play(state, name, real, (fake[0].detach(), fake[1]), loss, rate, generator)
         scalars |= {f"{name}/{key}": value for key, value in told.items()}
-    state.step += 1
-    state.update_average(config.optim.ema)
-    scalars["optim/lr"] = torch.tensor(config.optim.lr * factor)
-    scalars["optim/lr_discriminator"] = torch.tensor(config.optim.lr_discriminator * factor)
+    state.update_average(pace.decay)
     return StepOutput(scalars, out)
 
 
