@@ -21,8 +21,13 @@ EXIT_PROCESS_LOST = 1
 RESUME_MAY_CHANGE = ("resume", "device", "trainer.progress", "trainer.threads")
 
 
-def train(config: TrainConfig) -> None:
-    """Run or resume a training and say where its results lie."""
+def train(config: TrainConfig) -> float:
+    """Run or resume a training and say where its results lie.
+
+    Returns:
+        The best criterion, which takes no 3D truth: what an optimising sweeper such as Optuna's
+        lowers. It compares runs of one objective alone.
+    """
     if config.resume is not None:
         config = _resumed(config)
     else:
@@ -39,7 +44,7 @@ def train(config: TrainConfig) -> None:
         parallel.take_device()
     try:
         with parallel.joined(device):
-            _train(config)
+            return _train(config)
     except parallel.ProcessLostError as error:
         print(
             f"selflift: error: training stopped: {error}; what was saved at the last validation is "
@@ -49,12 +54,12 @@ def train(config: TrainConfig) -> None:
         sys.exit(EXIT_PROCESS_LOST)
 
 
-def _train(config: TrainConfig) -> None:
+def _train(config: TrainConfig) -> float:
     run = Run(config, resume=config.resume is not None)
     if run.state.step >= config.trainer.steps:
         run.write_metrics()
         _tell(run, f"nothing to do: the run in {run.folder} has reached step {run.state.step}")
-        return
+        return run.state.best
     try:
         with _Interruption() as interrupted:
             metrics = run.train(stop=lambda step: interrupted.asked)
@@ -79,6 +84,7 @@ def _train(config: TrainConfig) -> None:
         ("evaluate with", f"python -m selflift.eval checkpoint={run.folder}"),
     ):
         _tell(run, f"{what + ':':<15}{path}")
+    return run.state.best
 
 
 def _tell(run: Run, line: str) -> None:
