@@ -8,7 +8,13 @@ import pytest
 import torch
 
 from selflift import device
-from selflift.device import choose_device, choose_precision, keep_freed_memory, prefer_onednn
+from selflift.device import (
+    choose_device,
+    choose_precision,
+    keep_freed_memory,
+    prefer_onednn,
+    resident,
+)
 
 MATMUL = getattr(torch.backends.mkldnn, "matmul", None)
 
@@ -65,3 +71,14 @@ def test_bfloat16_is_chosen_for_wide_networks_where_it_is_fast(
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device.platform, "libc_ver", lambda: ("", ""))
     assert not keep_freed_memory()
+
+
+def test_constants_are_made_once_and_serve_training_after_inference() -> None:
+    like = torch.zeros(1)
+    with torch.inference_mode():
+        first = resident((2, 0), like)
+    assert resident([2, 0], like) is first and first.tolist() == [2, 0]
+    assert resident((2, 0), like, torch.float32).dtype == torch.float32
+    x = torch.arange(3.0, requires_grad=True)
+    x[first].sum().backward()
+    assert x.grad is not None and x.grad.tolist() == [1, 0, 1]

@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from selflift.config import CompositeConfig
+from selflift.device import resident
 from selflift.geometry.bodies import (
     body_of,
     bones_of,
@@ -143,7 +144,7 @@ class BoneTable:
         # A bone without length (the root's) counts as one that is seen in full.
         across = (bones[..., :2].norm(dim=-1) + MIN_SIZE) / (length + MIN_SIZE)
         weight = across.pow(self.sharpness)
-        other = list(self.skeleton.mirror)
+        other = resident(self.skeleton.mirror, X)
         total = relative * weight
         self.sums.mul_(self.memory).index_add_(0, person, total + total[:, other])
         self.counts.mul_(self.memory).index_add_(0, person, weight + weight[:, other])
@@ -165,7 +166,8 @@ class BoneTable:
         mean = self.sums[person] / self.counts[person].clamp_min(MIN_SIZE)
         length = bones_of(X, self.skeleton).norm(dim=-1)
         bones = [j for j in range(self.skeleton.num_joints) if j != self.skeleton.root]
-        size = (length[:, bones] / mean[:, bones].clamp_min(MIN_SIZE)).median(-1).values
+        moving = resident(bones, X)
+        size = (length[:, moving] / mean[:, moving].clamp_min(MIN_SIZE)).median(-1).values
         return mean * size[:, None]
 
     @torch.no_grad()

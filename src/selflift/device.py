@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import platform
+from collections.abc import Iterable
+from functools import lru_cache
 
 import torch
+from torch import Tensor
 
 
 def choose_device(name: str) -> torch.device:
@@ -100,3 +103,24 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     return bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def resident(numbers: Iterable[float], like: Tensor, dtype: torch.dtype = torch.long) -> Tensor:
+    """A few constants, such as indices, as a tensor that lies on a device already.
+
+    A list would be copied there every time, for which a GPU has to wait, and which no CUDA graph
+    can hold. Not to be changed in place: all callers share it.
+
+    Args:
+        numbers: The constants.
+        like: A tensor on that device.
+        dtype: Their type.
+    """
+    return _resident(tuple(numbers), like.device, dtype)
+
+
+@lru_cache(maxsize=512)
+def _resident(numbers: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    # One made in inference mode could not be used in training later.
+    with torch.inference_mode(False):
+        return torch.tensor(numbers, device=device, dtype=dtype)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from selflift.models.blocks import ResidualBlock, ResidualTrunk, frozen_statistics
+from selflift.models.blocks import BatchNorm, ResidualBlock, ResidualTrunk, frozen_statistics
 
 
 def norms(network: nn.Module) -> list[nn.BatchNorm1d]:
@@ -37,7 +37,7 @@ def test_a_block_adds_its_layers_to_its_input() -> None:
 
 def test_a_block_is_two_times_linear_norm_relu() -> None:
     kinds = [type(m) for m in ResidualBlock(8, "batch").layers]
-    assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU] * 2
+    assert kinds == [nn.Linear, BatchNorm, nn.ReLU] * 2
     kinds = [type(m) for m in ResidualBlock(8, "batch", dropout=0.1).layers]
     assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout] * 2
 

@@ -14,19 +14,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from selflift.device import resident
 from selflift.skeleton import Skeleton
 
 
 def bones_of(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch J 3"]:
     """The bone that leads to each joint from its parent; zero for the root."""
     parents = [p if p >= 0 else j for j, p in enumerate(skeleton.parents)]
-    return X - X[..., parents, :]
+    return X - X[..., resident(parents, X), :]
 
 
 def body_of(bones: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch J 3"]:
     """The root-centred body that has these bones; the inverse of :func:`bones_of`."""
     # Which bones lie between each joint and the root: a body is a sum, one matrix product.
-    return _chains(skeleton).to(bones) @ bones
+    chains = resident(_chains(skeleton), bones, bones.dtype)
+    return chains.view(skeleton.num_joints, skeleton.num_joints) @ bones
 
 
 def foreshortened(
@@ -57,7 +59,7 @@ def rescale_bones(
     factor = torch.empty_like(bones[..., 0]).normal_(0, std, generator=generator)
     # Every pair takes the draw of its first joint.
     first = [min(j, other) for j, other in enumerate(skeleton.mirror)]
-    return bones * factor[:, first].exp()[..., None]
+    return bones * factor[:, resident(first, factor)].exp()[..., None]
 
 
 def recombine(
@@ -86,9 +88,10 @@ def recombine(
 
     def put(joints: list[int], turn: Tensor, donor: Tensor, share: float) -> None:
         draw = torch.empty_like(bones[:, 0, 0]).uniform_(generator=generator)
-        new = bones[donor][:, joints] @ turn.mT
+        part = resident(joints, bones)
+        new = bones[donor][:, part] @ turn.mT
         chosen = (draw < share)[:, None, None]
-        result[:, joints] = torch.where(chosen, new, result[:, joints])
+        result[:, part] = torch.where(chosen, new, result[:, part])
 
     def donors() -> Tensor:
         return torch.randperm(len(bones), generator=generator, device=bones.device)
@@ -151,14 +154,16 @@ def _descendants(skeleton: Skeleton, joint: int) -> list[int]:
 
 
 @lru_cache(maxsize=32)
-def _chains(skeleton: Skeleton) -> Tensor:
-    chains = torch.zeros(skeleton.num_joints, skeleton.num_joints)
+def _chains(skeleton: Skeleton) -> tuple[float, ...]:
+    """Row by row, a joint each: 1 for the bones between it and the root."""
+    chains = []
     for joint in range(skeleton.num_joints):
-        at = joint
-        while at != skeleton.root:
-            chains[joint, at] = 1
-            at = skeleton.parents[at]
-    return chains
+        row = [0.0] * skeleton.num_joints
+        while joint != skeleton.root:
+            row[joint] = 1.0
+            joint = skeleton.parents[joint]
+        chains += row
+    return tuple(chains)
 
 
 def _about_vertical(a: Tensor, b: Tensor) -> Tensor:

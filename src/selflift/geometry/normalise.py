@@ -26,6 +26,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from selflift.device import resident
 from selflift.geometry.camera import backproject, project
 from selflift.geometry.rotation import ray_to_axis
 from selflift.skeleton import Skeleton
@@ -224,7 +225,7 @@ def bone_lengths(
 ) -> Float[Tensor, "*batch bones"]:
     """Length of every bone, in the order of ``skeleton.bones`` and the unit of ``X``."""
     parent, child = zip(*skeleton.bones, strict=True)
-    return (X[..., list(child), :] - X[..., list(parent), :]).norm(dim=-1)
+    return (X[..., resident(child, X), :] - X[..., resident(parent, X), :]).norm(dim=-1)
 
 
 def skeleton_height(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch"]:
@@ -244,7 +245,8 @@ def skeleton_height(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float
     column = {child: i for i, (_, child) in enumerate(skeleton.bones)}
     spine = [column[j] for j in _chain(skeleton, skeleton.head)]
     legs = [column[j] for _, knee, ankle in skeleton.legs for j in (knee, ankle)]
-    return lengths[..., spine].sum(-1) + lengths[..., legs].sum(-1) / len(skeleton.legs)
+    spines, both = lengths[..., resident(spine, X)], lengths[..., resident(legs, X)]
+    return spines.sum(-1) + both.sum(-1) / len(skeleton.legs)
 
 
 def relative_bone_lengths(

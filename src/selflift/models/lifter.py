@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from selflift import checkpoint, parallel
-from selflift.device import PRECISIONS, choose_precision
+from selflift.device import PRECISIONS, choose_precision, resident
 from selflift.geometry.camera import backproject
 from selflift.models.blocks import ResidualTrunk
 from selflift.skeleton import get_skeleton
@@ -132,7 +132,7 @@ class Lifter(nn.Module):
         d, elevation_rad, shift = self._network(x, confidence)
         if not self.training and self.mirror_average:
             # Seen in a mirror (x negated, left and right exchanged) a body keeps its depths.
-            order, flip = list(self.skeleton.mirror), x.new_tensor([-1.0, 1.0])
+            order, flip = resident(self.skeleton.mirror, x), resident((-1, 1), x, x.dtype)
             seen = self._network(x[..., order, :] * flip, confidence[..., order])
             d = (d + seen[0][..., order]) / 2
             if elevation_rad is not None and seen[1] is not None:
