@@ -39,7 +39,7 @@ def test_a_block_is_two_times_linear_norm_relu() -> None:
     kinds = [type(m) for m in ResidualBlock(8, "batch").layers]
     assert kinds == [nn.Linear, BatchNorm, nn.ReLU] * 2
     kinds = [type(m) for m in ResidualBlock(8, "batch", dropout=0.1).layers]
-    assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout] * 2
+    assert kinds == [nn.Linear, BatchNorm, nn.ReLU, nn.Dropout] * 2
 
 
 def test_without_norm_there_is_none() -> None:
