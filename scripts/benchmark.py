@@ -193,15 +193,15 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     torch.set_num_threads(given["threads"])
     config = config_of(given["width"], given["batch"], given["objective"])
     variant, repeats = given["variant"], given["repeats"]
+    if variant != "plain" and device.type == "cpu":
+        prefer_onednn()
+        keep_freed_memory()
     if variant == "bound":
         return bound(config, device, repeats)
     if variant == "plain":
         config.engine.precision, config.engine.one_pass = "float32", False
     else:
         config.engine.precision = choose_precision(device, given["width"])
-        if device.type == "cpu":
-            prefer_onednn()
-            keep_freed_memory()
     textbook = variant == "plain" and given["objective"] == "paper"
     step = (plain_step if textbook else engine_step)(config, device)
     x = poses_of(given["batch"], device).x[: given["batch"]]
