@@ -25,11 +25,12 @@ import torch
 from selflift.config import DataConfig, EvalConfig
 from selflift.data.poses import PoseSet
 from selflift.data.source import load_split
-from selflift.eval.inputs import Model, check_like_training, load_model, resolve_data
+from selflift.eval.inputs import check_like_training, resolve_data
 from selflift.eval.lifted import lift_set
 from selflift.eval.metrics import pa_mpjpe
 from selflift.eval.ranks import rank_correlation
 from selflift.eval.unlabelled import MEANING, assess
+from selflift.lifting import Model, load_model
 from selflift.views import ViewSampler
 
 PROPER, REFLECTED = "PA-MPJPE (proper), mm", "PA-MPJPE (reflection), mm"

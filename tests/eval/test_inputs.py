@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pytest
 
-from selflift.checkpoint import Checkpoint, CheckpointError
 from selflift.config import (
     DataConfig,
     EvalConfig,
@@ -26,16 +24,6 @@ TRAINED_ON = DataConfig(
 
 def metadata(**changes: object) -> dict[str, object]:
     return {"config": {"data": {**asdict(TRAINED_ON), **changes}}}
-
-
-def test_a_run_folder_means_its_best_checkpoint(tmp_path: Path) -> None:
-    best = tmp_path / "checkpoints" / "best.pt"
-    with pytest.raises(ValueError, match="expected a run folder with checkpoints/best.pt"):
-        inputs.checkpoint_path(str(tmp_path))
-    best.parent.mkdir()
-    best.touch()
-    assert inputs.checkpoint_path(str(tmp_path)) == best
-    assert inputs.checkpoint_path(str(best)) == best
 
 
 @pytest.fixture(autouse=True)
@@ -96,9 +84,6 @@ def test_a_data_config_of_another_shape_is_refused(
         inputs.resolve_data(EvalConfig(), metadata(**changes))
 
 
-def test_a_checkpoint_without_its_data_or_normaliser_is_refused() -> None:
+def test_a_checkpoint_without_its_data_is_refused() -> None:
     with pytest.raises(ValueError, match="expected the data of its training"):
         inputs.resolve_data(EvalConfig(), {})
-    for normaliser in ({}, {"normaliser": {"centre": "rotate"}}):
-        with pytest.raises(CheckpointError, match="'x.pt': expected a normaliser"):
-            inputs.normaliser_of(Checkpoint(normaliser, {}, path="x.pt"))

@@ -1,65 +1,18 @@
-"""What an evaluation is about: checkpoints, their normalisers, the poses."""
+"""What an evaluation is about: which poses, and whether they suit the checkpoint."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
-
-from selflift import checkpoint
 from selflift.config import DataConfig, EvalConfig, from_plain
 from selflift.data.poses import PoseSet
 from selflift.data.source import load_split
 from selflift.eval.published import GROUND_TRUTH, NOT_STATED
-from selflift.geometry.normalise import Normaliser
-from selflift.models import Lifter
-
-Schema = TypeVar("Schema")
-
-
-@dataclass(frozen=True)
-class Model:
-    """A checkpoint, ready to lift.
-
-    Attributes:
-        path: The file.
-        lifter: The lifter.
-        normaliser: What was fitted to its training set.
-        metadata: The checkpoint's.
-    """
-
-    path: Path
-    lifter: Lifter
-    normaliser: Normaliser
-    metadata: Mapping[str, Any]
-
-    @property
-    def step(self) -> int | None:
-        """The training step, if the file tells."""
-        return self.metadata.get("step")
-
-
-def load_model(given: str, mirror_average: bool | None, device: torch.device) -> Model:
-    """Read a checkpoint file or a run folder's best.
-
-    Args:
-        given: The file or folder.
-        mirror_average: Whether to average each pose with its mirror image; ``None``: as trained.
-        device: Where the lifter runs.
-
-    Raises:
-        ValueError: If it is missing or unusable.
-    """
-    path = checkpoint_path(given)
-    content = checkpoint.load(path)
-    lifter = Lifter.from_content(content, device)
-    if mirror_average is not None:
-        lifter.mirror_average = mirror_average
-    return Model(path, lifter, normaliser_of(content), content.metadata)
+from selflift.lifting import Model
 
 
 @dataclass(frozen=True)
@@ -117,24 +70,6 @@ def check_like_training(model: Model, poses: PoseSet) -> None:
         )
 
 
-def checkpoint_path(given: str) -> Path:
-    """The checkpoint file that is meant: a file as it is, of a run folder its best.
-
-    Raises:
-        ValueError: If a folder has no ``checkpoints/best.pt``.
-    """
-    path = Path(given)
-    if not path.is_dir():
-        return path
-    best = path / "checkpoints" / "best.pt"
-    if not best.is_file():
-        raise ValueError(
-            f"checkpoint '{given}': expected a run folder with checkpoints/best.pt, got a folder "
-            f"without it ('{best}'); name a checkpoint file, or train until the first validation"
-        )
-    return best
-
-
 def resolve_data(config: EvalConfig, metadata: Mapping[str, Any]) -> DataConfig:
     """The data to evaluate on: those of the checkpoint's training, unless the config says else.
 
@@ -164,19 +99,3 @@ def resolve_data(config: EvalConfig, metadata: Mapping[str, Any]) -> DataConfig:
     if "subjects" in given:
         given["subjects"] = replace(data.subjects, **{config.split: given["subjects"]})
     return replace(data, **given)
-
-
-def normaliser_of(content: checkpoint.Checkpoint) -> Normaliser:
-    """The normaliser that was fitted in training.
-
-    Raises:
-        CheckpointError: If the checkpoint has none, or another one.
-    """
-    try:
-        return Normaliser.from_plain(content.metadata["normaliser"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        names = ", ".join(f.name for f in fields(Normaliser))
-        raise checkpoint.CheckpointError(
-            f"checkpoint '{content.path}': expected a normaliser ({names}) in its metadata, got "
-            f"none or another ({error}); use the file as training wrote it"
-        ) from error

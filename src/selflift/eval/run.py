@@ -14,19 +14,13 @@ from selflift.data.source import load_split
 from selflift.data.streams import recordings
 from selflift.device import choose_device
 from selflift.eval.evaluate import Evaluation, scale_of, score
-from selflift.eval.inputs import (
-    Model,
-    Origin,
-    check_like_training,
-    load_model,
-    load_poses,
-    resolve_data,
-)
+from selflift.eval.inputs import Origin, check_like_training, load_poses, resolve_data
 from selflift.eval.lifted import Lifted, lift_set
 from selflift.eval.protocols import Protocol, get_protocol, joint_indices, rows_of
 from selflift.eval.statistics import compare, over_seeds, summarise
 from selflift.eval.summary import Comparison, SeedSummary, Summary
 from selflift.eval.unlabelled import Unlabelled, assess
+from selflift.lifting import Model, load_model
 
 # As many poses tell the one factor of a training set; more would take longer, not tell more.
 SCALE_POSES = 50_000
