@@ -68,8 +68,8 @@ class Camera:
             reach = np.nan_to_num(points.reshape(-1, 2)).max(axis=0, initial=1.0)
             size = (float(np.ceil(reach[0])), float(np.ceil(reach[1])))
             assumed.append(
-                f"the image's size is not known: taken to be {size[0]:.0f} x {size[1]:.0f} px, as far "
-                "as the keypoints reach"
+                f"the image's size is not known: taken to be {size[0]:.0f} x {size[1]:.0f} px, as "
+                "far as the keypoints reach"
             )
         else:
             size = _pair("size_px", size_px)
