@@ -101,6 +101,11 @@ def joined(device: torch.device, timeout_s: float = 600.0) -> Iterator[World]:
     if found.size == 1:
         yield ALONE
         return
+    # Its functions have the group of the time as a default argument. Imported within (optimisers
+    # do so, by way of torch.compile), it would keep the group and its threads beyond the end, and
+    # a thread that outlives the interpreter now and then ends the process with SIGABRT.
+    import torch.distributed.nn.functional  # noqa: F401
+
     dist.init_process_group(
         "nccl" if device.type == "cuda" else "gloo", timeout=timedelta(seconds=timeout_s)
     )
