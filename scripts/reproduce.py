@@ -33,7 +33,7 @@ CORE = ["loss.w_composite=0", "loss.w_bone=0", "optim.lr=2e-4"]
 PLAIN = ["experiment=cmu", *CORE]
 # Short runs that tell whether a fast path trains what the plain one does.
 SHORT = ["experiment=cmu", "trainer.steps=1500"]
-WIDE = [*SHORT, "model.lifter.width=1024", "model.discriminator.width=1024"]
+WIDE = [*SHORT, "model.lifter.width=512", "model.discriminator.width=512"]
 EACH_STEP = [*SHORT, "optim.discriminator_every=1"]
 ROWS = {
     "demo": ("synthetic: consistency + adversary + composites + bones", []),
@@ -59,10 +59,10 @@ ROWS = {
         ],
     ),
     "wide-float32": (
-        "1024 wide, 1,500 steps, float32", [*WIDE, "engine.precision=float32"],
+        "512 wide, 1,500 steps, float32", [*WIDE, "engine.precision=float32"],
     ),
     "wide-bfloat16": (
-        "1024 wide, 1,500 steps, bfloat16", [*WIDE, "engine.precision=bfloat16"],
+        "512 wide, 1,500 steps, bfloat16", [*WIDE, "engine.precision=bfloat16"],
     ),
     "two-passes": (
         "1,500 steps, D asked once for each player", [*EACH_STEP, "engine.one_pass=false"],
