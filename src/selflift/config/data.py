@@ -69,6 +69,11 @@ class NoiseConfig:
         drop: Multiplier of the table of how often each body part is missing.
         hip_shift: Both hips lie further out by so many hip-to-hip distances.
         head_shift: Head and nose lie further up by so many distances of the head from the thorax.
+        clean_share: Share of takes that keep their exact keypoints, all of them.
+        lack_share: Share of the other takes in which every frame lacks the spine, the thorax and
+            the top of the head, as do the layouts of most detectors (COCO's for one).
+        least_level: A take's confidences are multiplied by a number drawn from
+            ``[least_level, 1]``: some detectors are more confident than others.
     """
 
     kind: str = "none"
@@ -80,6 +85,9 @@ class NoiseConfig:
     drop: float = 1.0
     hip_shift: float = 0.0
     head_shift: float = 0.0
+    clean_share: float = 0.0
+    lack_share: float = 0.0
+    least_level: float = 1.0
 
 
 @dataclass

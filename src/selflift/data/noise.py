@@ -10,6 +10,10 @@ For one take (one clip seen by one camera), in this order:
 5. *confidence*: falls with the jitter, and is noisy itself. An exchange does not lower it: a
    detector that takes one leg for the other is sure of it.
 
+Takes differ: some keep their exact keypoints (``clean_share``), some lack the joints that other
+layouts lack (``lack_share``), and the level of the confidences varies (``least_level``). All three
+are off by default; they serve a lifter that is to take whatever it is given.
+
 Every joint and every frame has an error of its own. Those of a real detector last for some frames,
 and it loses a hand together with the elbow: this model is harder on what compares adjacent frames,
 and kinder where a whole limb is gone.
@@ -59,6 +63,8 @@ DEFAULT_DROP = 0.03
 CONFIDENCE_STDS = 4.0
 CONFIDENCE_NOISE = 0.75
 MIN_CONFIDENCE = 0.02
+# What most detectors' layouts lack: at best something near stands in for it.
+LACKED = ("Spine", "Thorax", "Neck", "HeadTop")
 # What a shifted head takes along, and what the head is above of.
 HEAD_PARTS = ("HeadTop", "Head", "Nose")
 NECK_PARTS = ("Thorax", "Neck")
@@ -71,6 +77,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "drop": (0, 1 / max(DROP.values())),
     "hip_shift": (-1, 1),
     "head_shift": (-1, 1),
+    "clean_share": (0, 1),
+    "lack_share": (0, 1),
+    "least_level": (MIN_CONFIDENCE, 1),
 }
 
 
@@ -134,6 +143,7 @@ class _Layout:
         heads: The joints that move with the head.
         neck: The joint that the head is above of, or ``None``.
         head: The joint whose distance to the neck is the unit of ``noise.head_shift``.
+        lacked: The joints that other layouts lack.
     """
 
     joints: int
@@ -144,6 +154,7 @@ class _Layout:
     heads: list[int]
     neck: int | None
     head: int | None
+    lacked: list[int]
 
     @classmethod
     def of(cls, skeleton: Skeleton, noise: NoiseConfig) -> _Layout:
@@ -161,6 +172,7 @@ class _Layout:
             heads=heads,
             neck=next((index[part] for part in NECK_PARTS if part in index), None),
             head=heads[0] if heads else None,
+            lacked=[j for j, part in enumerate(parts) if part in LACKED and j != skeleton.root],
         )
 
 
@@ -219,9 +231,13 @@ def _detect(
     normal = rng.standard_normal((*shape, 2), np.float32)
     outlier, dropped, doubt = (rng.random(shape, np.float32) for _ in range(3))
     exchanged = rng.random((shape[0], len(layout.groups)), np.float32) < noise.swap_share
+    clean, lacking, level = rng.random(3)
 
     found = confidence > 0
     x = np.where(found[..., None], x, np.nan).astype(np.float32)
+    level = np.float32(noise.least_level + (1 - noise.least_level) * level)
+    if clean < noise.clean_share:
+        return x, np.where(found, confidence * level, 0).astype(np.float32)
     size = _size(x, found)
     _shift(x, found, noise, layout)
     confidence = np.where(found, confidence, 0).astype(np.float32)
@@ -240,7 +256,10 @@ def _detect(
     sure = np.exp(-0.5 * np.square(stds).sum(-1) / CONFIDENCE_STDS**2)
     sure *= CONFIDENCE_NOISE + (1 - CONFIDENCE_NOISE) * doubt
     confidence *= np.maximum(sure, MIN_CONFIDENCE)
+    confidence *= level
     lost = dropped < layout.drop
+    if lacking < noise.lack_share:
+        lost[:, layout.lacked] = True
     x[lost], confidence[lost] = np.nan, 0
     return x, confidence
 
