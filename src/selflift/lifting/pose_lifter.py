@@ -33,6 +33,8 @@ HEAD_HEIGHT = {"HeadTop": 1.0, "Head": 0.936, "Nose": 0.915}
 FEWEST_JOINTS = 6
 # Pixels of people that can be seen at all are larger.
 SMALLEST_PX = 4.0
+# On a processor what a layer writes is to lie in the cache when the next one reads it.
+BATCH_ON_CPU, BATCH_ON_GPU = 1024, 65536
 
 
 class PoseLifter:
@@ -104,7 +106,7 @@ class PoseLifter:
         camera: Camera | None = None,
         same_camera: bool = True,
         stature_m: float = STATURE_M,
-        batch_size: int = 4096,
+        batch_size: int | None = None,
     ) -> LiftedPoses:
         """Lift keypoints.
 
@@ -121,13 +123,15 @@ class PoseLifter:
                 vertical. Otherwise every pose has the vertical that the lifter sees in it, which is
                 far less certain.
             stature_m: The body height at which results are in metres.
-            batch_size: Poses lifted at once.
+            batch_size: Poses lifted at once; ``None``: as many as suit the device.
 
         Raises:
             ValueError: If shapes, layouts or numbers don't fit, or the keypoints are no pixels.
         """
         if not 0.1 <= stature_m <= 10:
             raise ValueError(f"stature_m: expected a body height in metres, got {stature_m}")
+        if batch_size is None:
+            batch_size = BATCH_ON_GPU if self._device.type == "cuda" else BATCH_ON_CPU
         if batch_size < 1:
             raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
         points, sure = self._in_own_layout(keypoints, skeleton, confidence)

@@ -65,7 +65,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """``features + layers(features)``; shape ``(B, width)`` in and out."""
-        return features + self.layers(features)
+        added: Tensor = self.layers(features)
+        # Without gradients nothing has to be kept, and the sum needs no memory of its own.
+        return features + added if torch.is_grad_enabled() else added.add_(features)
 
 
 class ResidualTrunk(nn.Sequential):
