@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Callable
 from dataclasses import fields, replace
 
@@ -116,6 +117,29 @@ def test_bfloat16_blocks_give_nearly_the_same_gradients() -> None:
         for name in both[0]:
             if name.startswith("loss/"):
                 torch.testing.assert_close(both[1][name], both[0][name], rtol=0.03, atol=1e-4)
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
+def test_compiled_steps_are_steps() -> None:
+    config = tiny(r1=0.1)
+    config.model.lifter.num_blocks = 1
+    one, other = (TrainState.create(config, "h36m_17", CPU) for _ in range(2))
+    other.compile_blocks(config)
+    compiled = {
+        name: sum(getattr(m, "_compiled_call_impl", None) is not None for m in network.modules())
+        for name, network in other.networks.items()
+    }
+    # A penalty differentiates the discriminator twice, which a compiled one can't be.
+    assert compiled == {"lifter": 1, "discriminator": 0}
+    views = ViewSampler("learned")
+    for seed in range(2):
+        plain = train_step(one, batch(seed), config, views).scalars
+        fast = train_step(other, batch(seed), config, views).scalars
+        for name, value in plain.items():
+            torch.testing.assert_close(fast[name], value, rtol=1e-4, atol=1e-5)
+    for a, b in zip(one.lifter.parameters(), other.lifter.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
 def test_a_weight_is_converted_anew_once_it_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
