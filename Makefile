@@ -18,7 +18,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint wheel-check clean
+.PHONY: help venv demo test lint docs wheel-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ lint: venv ## Check style, formatting, types and which room imports which
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+docs: venv ## Build the documentation as a site, strictly, in build/site
+	$(PY) -m pip install --quiet --disable-pip-version-check $(PINS) --editable '.[dev,docs]'
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict --site-dir build/site
 
 wheel-check: venv ## Build the wheel and use it from a fresh environment in an empty folder
 	PYTHON='$(abspath $(PY))' bash scripts/check_wheel.sh
