@@ -237,6 +237,43 @@ def test_replayed_steps_are_steps(every: int) -> None:
     assert isinstance(saved["lr"], float) and saved["capturable"] is False
 
 
+@pytest.mark.parametrize("what", ["an old batch", "old draws"])
+def test_a_recording_that_does_something_else_is_found_out(what: str) -> None:
+    config, views = tiny(), ViewSampler("learned")
+    config.composite.warmup = 0
+    plain, graphed = (TrainState.create(config, "h36m_17", CPU, num_people=5) for _ in range(2))
+    honest = like_a_gpu(graphed)
+
+    def record(
+        function: Callable[[], Left], generator: torch.Generator
+    ) -> tuple[Callable[[], None], Left]:
+        replay, left = honest(function, generator)
+
+        def replay_wrongly() -> None:
+            assert step._batch is not None
+            if what == "old draws":
+                generator.manual_seed(7)
+            else:
+                step._batch.x.copy_(batch(0).x)
+            replay()
+
+        return replay_wrongly, left
+
+    step = GraphedStep(graphed, config, views, None, CPU, record=record)
+    for k in range(6):
+        seen = Batch(batch(k).x, person=torch.arange(48) % 5)
+        expected = train_step(plain, seen, config, views)
+        if k == 3:
+            with pytest.warns(UserWarning, match="no CUDA graph .replayed, a step"):
+                found = step(seen)
+        else:
+            found = step(seen)
+        # Nothing of the wrong step is left.
+        torch.testing.assert_close(found.cycle.X, expected.cycle.X)
+    for a, b in zip(plain.lifter.parameters(), graphed.lifter.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
 def test_a_step_that_cannot_be_recorded_goes_on_as_it_was_or_says_so() -> None:
     def refuse(*_: object) -> tuple[Callable[[], None], Left]:
         raise RuntimeError("operation not permitted when stream is capturing")

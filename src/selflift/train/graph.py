@@ -4,6 +4,10 @@ At the paper's width a step is a few milliseconds of products and as long again 
 kernels, one by one. A CUDA graph launches all of them at once. It replays the same kernels on the
 same memory, so what differs from step to step has to lie in tensors that are filled anew: the
 batch, the learning rates, the seed of the draws.
+
+What goes unnoticed in recording, such as a number that was read once and is then always the same,
+would train wrongly and say nothing. So each recording is proved before it is used: one step is
+replayed, taken back and done as usual, and both must leave the same.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from dataclasses import fields, replace
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from selflift import parallel
 from selflift.config import TrainConfig
@@ -27,6 +31,10 @@ from selflift.views import ViewSampler
 # Steps done one by one before each kind of step is recorded: optimisers and libraries set
 # themselves up in them, which must not become part of the recording.
 WARM_UP = 3
+
+# How far a replayed step may be from a usual one, relative to what a step changes: the same kernels
+# on the same numbers, but for the order in which sums are taken.
+MOST_APART = 0.02
 
 # What a recorded step leaves behind: its scalars in one vector, their names, and the step's output.
 Left = tuple[Tensor, tuple[str, ...], StepOutput]
@@ -116,15 +124,50 @@ class GraphedStep:
                 step = partial(self._step, pace.due)
                 self._recorded[pace.due] = self._record(step, self._generator)
             except RuntimeError as error:
-                self._refuse(error)
+                self._refuse(" ".join(str(error).split())[:200])
                 return self(batch)
-        replay, (values, names, output) = self._recorded[pace.due]
-        seed = seeded(self.device, self.config.seed, STEP_STREAM, self.state.step).initial_seed()
-        self._generator.manual_seed(seed)
-        replay()
+            return self._prove(batch, pace)
+        values, names, output = self._replay(pace)
         self.state.step += 1
         scalars = dict(zip(names, values.clone().unbind(), strict=True))
         return replace(output, scalars=scalars | rates(self.config, pace))
+
+    def _replay(self, pace: Pace) -> Left:
+        replay, left = self._recorded[pace.due]
+        seed = seeded(self.device, self.config.seed, STEP_STREAM, self.state.step).initial_seed()
+        self._generator.manual_seed(seed)
+        replay()
+        return left
+
+    def _prove(self, batch: Batch, pace: Pace) -> StepOutput:
+        """A step as usual, and whether the recording would have left the same."""
+        tensors = self._tensors()
+        before = [tensor.clone() for tensor in tensors]
+        values, names, _ = self._replay(pace)
+        told = dict(zip(names, values.clone().unbind(), strict=True))
+        replayed = [tensor.clone() for tensor in tensors]
+        # In place: the recording goes on to use this memory.
+        for tensor, was in zip(tensors, before, strict=True):
+            tensor.copy_(was)
+        out = self._aside(batch)
+        change = sum(_squared(a, b) for a, b in zip(tensors, before, strict=True))
+        apart = sum(_squared(a, b) for a, b in zip(tensors, replayed, strict=True))
+        if not apart <= MOST_APART**2 * change:
+            self._refuse(f"replayed, a step changes the weights otherwise: by {apart:.3g} squared")
+        for name, value in told.items():
+            if not torch.allclose(value, out.scalars[name].float(), rtol=MOST_APART, atol=1e-5):
+                self._refuse(f"replayed, a step finds another '{name}'")
+                break
+        return out
+
+    def _tensors(self) -> list[Tensor]:
+        """All tensors that a step may change."""
+        state = self.state
+        found = [t for part in (*state.networks.values(), state.average) for t in _own(part)]
+        for optimiser in state.optimisers.values():
+            for kept in optimiser.state.values():
+                found += [value for value in kept.values() if isinstance(value, Tensor)]
+        return found if state.bones is None else [*found, state.bones.sums, state.bones.counts]
 
     def _step(self, due: bool) -> Left:
         """What is recorded."""
@@ -138,14 +181,14 @@ class GraphedStep:
         values = torch.stack([value.float() for value in out.scalars.values()])
         return values, tuple(out.scalars), out
 
-    def _refuse(self, error: RuntimeError) -> None:
-        reason = " ".join(str(error).split())[:200]
+    def _refuse(self, reason: str) -> None:
         if self.insists:
             raise ValueError(
                 f"engine.graph: expected steps that a CUDA graph can record, got a refusal "
                 f"({reason}); set engine.graph=false"
-            ) from error
+            )
         self._refused = True
+        self._recorded.clear()
         warnings.warn(f"no CUDA graph ({reason}); steps go on one by one", stacklevel=3)
 
     def _aside(self, batch: Batch) -> StepOutput:
@@ -169,3 +212,11 @@ class GraphedStep:
                 place.copy_(given)
         for name in ("factor", "rise", "decay"):
             getattr(self._pace, name).fill_(getattr(pace, name))
+
+
+def _own(network: nn.Module) -> list[Tensor]:
+    return list(network.state_dict().values())
+
+
+def _squared(a: Tensor, b: Tensor) -> float:
+    return float((a.detach().double() - b.detach().double()).square().sum())
