@@ -121,7 +121,7 @@ function groundSquares(points) {
   return { width, x: [down(left), up(right)], z: [down(far), up(near)] };
 }
 
-function drawGround(ctx, view, project, motion, theme) {
+function drawGround(ctx, view, project, motion, theme, named) {
   const { width, x, z } = motion.squares;
   const height = motion.floor;
   const rule = (a, b, edge) => {
@@ -135,7 +135,9 @@ function drawGround(ctx, view, project, motion, theme) {
     rule([x[0], height, v], [x[1], height, v], v === z[0] || v > z[1] - width / 2);
   }
   const near = project([(x[0] + x[1]) / 2, height, z[1]]);
-  if (near[2] > NEAR_M) label(ctx, "camera's side", near[0], near[1] + 16, theme.muted, theme.ground);
+  if (named && near[2] > NEAR_M) {
+    label(ctx, "camera's side", near[0], near[1] + 16, theme.muted, theme.ground);
+  }
 }
 
 function drawShadow(ctx, view, project, points, skeleton, height, theme) {

@@ -97,14 +97,16 @@ function rowAt(person, frame) {
   return row >= 0 && person.frame[row] === frame ? row : -1;
 }
 
-// Pairs (T, 2), each the mean over the rows around.
+// Pairs (T, 2), each the mean over the rows around; fewer near the ends, to both sides alike, so
+// that whoever walks evenly is not held back there.
 function smooth(pairs, rowsAround) {
   const T = pairs.length / 2;
   const sums = new Float64Array(2 * T + 2);
   for (let i = 0; i < 2 * T; i++) sums[i + 2] = sums[i] + pairs[i];
   return Float32Array.from(pairs, (_, i) => {
     const t = i >> 1;
-    const [from, to] = [Math.max(0, t - rowsAround), Math.min(T, t + rowsAround + 1)];
+    const around = Math.min(rowsAround, t, T - 1 - t);
+    const [from, to] = [t - around, t + around + 1];
     return (sums[2 * to + (i & 1)] - sums[2 * from + (i & 1)]) / (to - from);
   });
 }

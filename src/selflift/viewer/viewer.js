@@ -2,8 +2,9 @@
 
 const MARGIN = 0.07;
 // Room for what stands on the pictures.
-const BUTTONS_PX = 44;
+const BUTTONS_PX = 50;
 const HEADING_PX = 26;
+const NAME_PX = 14;
 const FADE = 0.45;
 const FADE_OVER_M = 1.6;
 // The size, in pixels per metre, at which a body in the image is drawn.
@@ -20,7 +21,10 @@ function start() {
   const scene = sharpCanvas("scene", refit);
   const image = sharpCanvas("image", refresh);
   const frame = () => time.first + state.step * time.stride;
-  const picture = () => ({ width: scene.width, height: scene.height, margin: MARGIN, top: BUTTONS_PX });
+  const names = people.length > 1 ? NAME_PX : 0;
+  const picture = () => ({
+    width: scene.width, height: scene.height, margin: MARGIN, top: BUTTONS_PX + names,
+  });
 
   function setPreset(name) {
     state.preset = name;
@@ -28,12 +32,23 @@ function start() {
     const points = pointsToFit(motion, state.followed, frame());
     view = viewOf(name, motion, points, state.followed, frame(), picture());
     state.fitted = view.scale;
+    state.room = [scene.width, scene.height];
     refresh();
   }
 
   function refit() {
     if (state.preset && !state.touched) setPreset(state.preset);
-    else refresh();
+    else resize();
+  }
+
+  // What was chosen by hand stays as it is, in a picture of another size.
+  function resize() {
+    const [across, down] = [scene.width / state.room[0], scene.height / state.room[1]];
+    state.room = [scene.width, scene.height];
+    view.centre = [view.centre[0] * across, view.centre[1] * down];
+    view.scale *= Math.min(across, down);
+    state.fitted *= Math.min(across, down);
+    refresh();
   }
 
   // The target goes with the followed person; the video's camera only turns to keep it in sight.
@@ -80,7 +95,7 @@ function start() {
     aim();
     const project = projector(view);
     ctx.clearRect(0, 0, width, height);
-    drawGround(ctx, view, project, motion, theme);
+    drawGround(ctx, view, project, motion, theme, state.preset !== "camera");
     const items = [];
     const named = [];
     for (const { person, row, filled } of bodies()) {
@@ -104,7 +119,7 @@ function start() {
     ctx.clearRect(0, 0, width, height);
     const close = state.followed ? boxOfPerson(state.followed, frame()) : motion.box;
     const box = motion.size && !$("closer").checked ? [0, 0, ...motion.size] : close;
-    const fit = fitImage(box, width, height, 12, HEADING_PX);
+    const fit = fitImage(box, width, height, 12, HEADING_PX + names);
     const colours = { ...theme, ground: motion.size ? theme.paper : theme.ground };
     if (motion.size) drawFrame(ctx, fit, motion.size, theme);
     for (const { person, row, filled } of bodies()) {
