@@ -99,12 +99,13 @@ def test_missing_joints_are_not_drawn_and_filled_in_ones_not_solid(
 ) -> None:
     filled = np.zeros((12, 17), bool)
     filled[:, [12, 13]] = True
-    person = make_person(filled=filled)
-    person.pose_2d[:, [12, 13]] = np.nan
-    lines = play([person], "return [$for('scene').lines, $for('image').lines];")
-    # Upper arm and forearm: dashed, with butt ends, in 3D; absent in 2D.
-    assert [len(strokes(one, "left")) for one in lines] == [4, 4]
-    assert [len(strokes(one, "right")) for one in lines] == [6, 6]
+    # Upper arm and forearm: with dashes, which have butt ends, in 3D if filled in; absent in 2D.
+    for flags, left in ((filled, [4, 4]), (None, [6, 4])):
+        person = make_person(filled=flags)
+        person.pose_2d[:, [12, 13]] = np.nan
+        lines = play([person], "return [$for('scene').lines, $for('image').lines];")
+        assert [len(strokes(one, "left")) for one in lines] == left
+        assert [len(strokes(one, "right")) for one in lines] == [6, 6]
 
 
 def test_the_space_bar_plays_at_the_videos_speed(play: Play, make_person: MakePerson) -> None:
@@ -156,6 +157,7 @@ def test_turning_by_hand_leaves_the_preset_and_a_double_click_comes_back(
       note();
       scene.fire('pointerdown', { pointerId: 1, clientX: 100, clientY: 100 });
       scene.fire('pointermove', { pointerId: 1, clientX: 180, clientY: 100, buttons: 1 });
+      note();
       scene.fire('pointerup', { pointerId: 1 });
       scene.fire('pointermove', { pointerId: 1, clientX: 500, clientY: 100, buttons: 0 });
       note();
@@ -163,9 +165,44 @@ def test_turning_by_hand_leaves_the_preset_and_a_double_click_comes_back(
       views[1].fire('click'); note();
       return states;
     """
-    start, turned, reset, side = play([make_person()], actions)
+    start, turned, released, reset, side = play([make_person()], actions)
+    assert released == turned
     assert start[0] == reset[0] == ["camera"] and turned[0] == [] and side[0] == ["side"]
     assert start[1] == reset[1] != turned[1] != side[1]
+
+
+def test_dragging_with_shift_moves_the_picture(play: Play, make_person: MakePerson) -> None:
+    actions = """
+      const scene = $for('scene');
+      const places = () => {
+        nextFrame();
+        return scene.lines.filter((line) => line.to).map((line) => line.to);
+      };
+      const before = places();
+      scene.fire('pointerdown', { pointerId: 1, clientX: 100, clientY: 100 });
+      scene.fire('pointermove', { pointerId: 1, clientX: 130, clientY: 80, shiftKey: true });
+      return [before, places()];
+    """
+    before, after = play([make_person()], actions)
+    np.testing.assert_allclose(np.array(after) - before, np.broadcast_to([30, -20], (16, 2)))
+
+
+def test_keys_on_the_picture_choose_views_and_turn(play: Play, make_person: MakePerson) -> None:
+    actions = """
+      const chosen = () => {
+        nextFrame();
+        const pressed = views.filter((v) => v.attributes['aria-pressed'] === 'true');
+        return pressed.map((v) => v.dataset.view);
+      };
+      const seen = [];
+      for (const key of ['3', '2', 'a', '1', 'W', '0']) {
+        press(key, { target: $for('scene') });
+        seen.push(...chosen(), '');
+      }
+      press('2'); seen.push(...chosen());
+      return seen.join(' ');
+    """
+    assert play([make_person()], actions) == "above  side   camera   camera  camera"
 
 
 def test_pinching_and_the_wheel_zoom(play: Play, make_person: MakePerson) -> None:

@@ -69,11 +69,10 @@ def _steps_2d(pose_2d: np.ndarray, step_px: float) -> np.ndarray:
     """Codes of 2D poses, ``(T, J, 2)``."""
     missing = np.isnan(pose_2d).any(-1)
     steps = np.rint(np.where(missing[..., None], 0, pose_2d.astype(np.float64)) / step_px)
-    # A missing joint stays where it was last seen, at 0 before.
-    last = np.where(missing, -1, np.arange(len(steps))[:, None])
-    last = np.maximum.accumulate(last, axis=0)
-    held = np.take_along_axis(steps, np.maximum(last, 0)[..., None], axis=0)
-    held[last < 0] = 0
+    # A missing joint stays where it was last seen, at 0 before (the first row, if missing, is 0).
+    seen = np.where(missing, 0, np.arange(len(steps))[:, None])
+    last = np.maximum.accumulate(seen, axis=0)
+    held = np.take_along_axis(steps, last[..., None], axis=0)
     codes = _zigzag(_differences(held.astype(np.int64))) + 1
     codes[missing] = 0
     return codes
