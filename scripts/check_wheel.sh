@@ -27,7 +27,8 @@ from pathlib import Path
 wheel, root = sys.argv[1], Path(sys.argv[2])
 names = set(zipfile.ZipFile(wheel).namelist())
 configs = {f"selflift/{p.relative_to(root).as_posix()}" for p in root.glob("configs/**/*.yaml")}
-modules = {p.relative_to(root / "src").as_posix() for p in root.glob("src/selflift/**/*.py")}
+sources = [p for p in root.glob("src/selflift/**/*") if p.is_file() and p.suffix != ".pyc"]
+modules = {p.relative_to(root / "src").as_posix() for p in sources}
 if not {"selflift/configs/train.yaml", "selflift/configs/eval.yaml"} <= configs:
     sys.exit("check_wheel: expected configs/train.yaml and configs/eval.yaml in the checkout")
 if missing := sorted((configs | modules) - names):
