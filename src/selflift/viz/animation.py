@@ -104,15 +104,21 @@ def animate(
                 f"poses_2d: expected {X.shape[0]} people in {X.shape[1]} frames, as in poses_3d, "
                 f"got {x.shape[0]} in {x.shape[1]}"
             )
+    view_deg = (azimuth_deg, elevation_deg, turn_deg_per_s)
+    if not np.isfinite(view_deg).all():
+        raise ValueError(
+            "azimuth_deg, elevation_deg, turn_deg_per_s: expected finite numbers, got "
+            f"{', '.join(map(str, view_deg))}"
+        )
     step = _step(X.shape[1], fps, every)
     X = turn_axes(X[:, ::step], up, "-y")
     x = None if x is None else x[:, ::step]
-    azimuths = azimuth_deg + turn_deg_per_s * step / fps * np.arange(X.shape[1])
-    if not (np.isfinite(azimuths).all() and math.isfinite(elevation_deg)):
+    if not np.isfinite(X).all(-1).any():
         raise ValueError(
-            "azimuth_deg, elevation_deg, turn_deg_per_s: expected finite numbers, got "
-            f"{azimuth_deg}, {elevation_deg}, {turn_deg_per_s}"
+            "every: expected joints in some of the frames that are drawn, got none with "
+            f"every={step}; draw more of them"
         )
+    azimuths = azimuth_deg + turn_deg_per_s * step / fps * np.arange(X.shape[1])
     figure, draw = _set_up(X, x, layout, azimuths, elevation_deg, fps / step)
     animation = PoseAnimation(
         figure, draw, frames=X.shape[1], interval=1000 * step / fps, init_func=list, blit=False

@@ -143,7 +143,8 @@ def _over_image(
     box = (0.0, 0.4 / (scale * high + 0.4), 1.0, scale * high / (scale * high + 0.4))
     ax = figure.add_axes(box)
     # Pixel (0, 0) has its centre there.
-    ax.imshow(image, extent=(-0.5, wide - 0.5, 0.5 - high, 0.5), cmap="gray", zorder=0)
+    extent, white = (-0.5, wide - 0.5, 0.5 - high, 0.5), 255 if image.dtype == np.uint8 else 1
+    ax.imshow(image, extent=extent, cmap="gray", vmin=0, vmax=white, zorder=0)
     _draw(ax, skeleton, X, None, Y, seen)
     ax.set_xlim(-0.5, wide - 0.5)
     ax.set_ylim(0.5 - high, 0.5)
