@@ -88,6 +88,9 @@ def test_the_view_turns_at_its_speed() -> None:
     later = show(turning, 4)[0]
     still = show(animate(CLIP, fps=10, azimuth_deg=20.0 + 50 * 4 / 10), 4)[0]
     np.testing.assert_allclose(bones_in(later), bones_in(still), atol=1e-9)
+    clip = np.stack([CLIP, CLIP], axis=1).reshape(16, 17, 3)
+    thinned = animate(clip, fps=20, every=2, azimuth_deg=20.0, turn_deg_per_s=50.0)
+    np.testing.assert_allclose(bones_in(show(thinned, 4)[0]), bones_in(still), atol=1e-9)
     assert np.abs(bones_in(show(turning, 4)[0]) - bones_in(show(animate(CLIP), 4)[0])).max() > 0.01
 
 

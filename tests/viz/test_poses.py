@@ -106,6 +106,10 @@ def test_unsure_joints_are_fainter_and_those_of_no_confidence_left_out() -> None
     assert len(bones_in(ax)) == 15 and (opacities(ax) == 1).all()
     axes = plot_pose(SOLID, confidence=np.full((4, 17), 0.5)).axes
     assert all((opacities(ax) < 1).all() for ax in axes)
+    confidence = np.ones(17)
+    confidence[H36M_17.index("RElbow")] = 0.5
+    (ax,) = plot_pose(FLAT[0], confidence=confidence).axes
+    assert (opacities(ax) < 1).sum() == 2, "both bones of a joint are as faint as it"
 
 
 def test_the_truth_lies_broad_and_pale_below() -> None:
