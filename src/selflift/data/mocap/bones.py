@@ -77,6 +77,7 @@ BVH_RIGS = (
          "Left Right"),
     _rig("Biovision, long spine", f"Spine=Chest2 {_HEAD}",
          "*Hip *Knee *Ankle *Shoulder *Elbow *Wrist", "Left Right", "Chest Chest3"),
+    Rig("selflift", dict(zip(H36M_17.parts, H36M_17.joints, strict=True))),
 )  # fmt: skip
 ASF_RIGS = (Rig("CMU", {p: j for j, p in zip(CMU_31.joints, CMU_31.parts, strict=True) if p != j}),)
 
