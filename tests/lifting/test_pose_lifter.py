@@ -13,7 +13,7 @@ from selflift.geometry.camera import project_pixels
 from selflift.geometry.normalise import Normaliser, skeleton_height
 from selflift.geometry.rotation import pitch, ray_to_axis
 from selflift.lifting import Camera, LiftedPoses, PoseLifter
-from selflift.lifting.pose_lifter import ANKLE_HEIGHT
+from selflift.lifting.metres import ANKLE_HEIGHT
 from selflift.lifting.result import levelling
 from selflift.models import Lifter
 from selflift.skeleton import COCO_17, H36M_17
