@@ -19,6 +19,7 @@ from selflift import checkpoint, parallel
 from selflift.device import PRECISIONS, choose_precision, resident
 from selflift.geometry.camera import backproject
 from selflift.models.blocks import ResidualTrunk
+from selflift.models.stored import network_of
 from selflift.skeleton import get_skeleton
 
 
@@ -234,8 +235,7 @@ class Lifter(nn.Module):
     ) -> Lifter:
         """The lifter of a checkpoint already read (see :meth:`from_checkpoint`)."""
         try:
-            lifter = cls(**content.metadata["lifter"])
-            lifter.load_state_dict(content.lifter)
-        except (TypeError, KeyError, RuntimeError, ValueError) as error:
+            lifter = network_of(cls, content.metadata["lifter"], content.lifter)
+        except (AttributeError, TypeError, KeyError, RuntimeError, ValueError) as error:
             raise checkpoint.mismatch(content, "lifter", error) from error
         return lifter.to(device).eval()
