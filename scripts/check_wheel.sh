@@ -27,10 +27,11 @@ from pathlib import Path
 wheel, root = sys.argv[1], Path(sys.argv[2])
 names = set(zipfile.ZipFile(wheel).namelist())
 configs = {f"selflift/{p.relative_to(root).as_posix()}" for p in root.glob("configs/**/*.yaml")}
+weights = {p.relative_to(root / "src").as_posix() for p in root.glob("src/selflift/weights/*.*")}
 modules = {p.relative_to(root / "src").as_posix() for p in root.glob("src/selflift/**/*.py")}
 if not {"selflift/configs/train.yaml", "selflift/configs/eval.yaml"} <= configs:
     sys.exit("check_wheel: expected configs/train.yaml and configs/eval.yaml in the checkout")
-if missing := sorted((configs | modules) - names):
+if missing := sorted((configs | modules | weights) - names):
     sys.exit(f"check_wheel: the wheel lacks {', '.join(missing)}")
 foreign = sorted(n for n in names if n.split("/")[0] != "selflift" and ".dist-info/" not in n)
 foreign += sorted(n for n in names if "tests" in n.split("/") or n.endswith((".npz", ".h5", ".pt")))

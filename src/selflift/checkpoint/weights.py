@@ -162,7 +162,7 @@ def _stored(path: str | Path, name: str, tensor: Tensor, dtype: torch.dtype) -> 
 
 
 def _bytes(tensor: Tensor) -> memoryview:
-    return memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+    return tensor.reshape(-1).view(torch.uint8).numpy().data
 
 
 def _check_header_length(path: Path) -> None:
