@@ -8,8 +8,10 @@ the ankles to the head; how far away it stands follows from its size in the imag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,11 +41,13 @@ class PoseLifter:
         name: What to call it.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         precision: ``"float32"``, ``"bfloat16"`` or ``"auto"``; see :meth:`Lifter.for_inference`.
+        metadata: What else its checkpoint tells.
 
     Attributes:
         lifter: The lifter, as trained.
         normaliser: What its training set was measured by.
         name: What it is called.
+        metadata: What a checkpoint of it tells, plain values.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class PoseLifter:
         name: str = "lifter",
         device: str = "auto",
         precision: str = "auto",
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         if not lifter.skeleton.legs:
             raise ValueError(
@@ -60,9 +65,17 @@ class PoseLifter:
                 f"person's size, got '{lifter.skeleton.name}'; use selflift.models.Lifter, which "
                 "lifts normalised poses"
             )
+        if len(normaliser.shares) not in (0, lifter.skeleton.num_joints):
+            raise ValueError(
+                f"lifter '{name}': expected a normaliser with {lifter.skeleton.num_joints} shares, "
+                f"one per joint, or none, got {len(normaliser.shares)}; use the one that was "
+                "fitted to its training set"
+            )
         self.name = name
         self.lifter = lifter.to(choose_device(device)).eval()
         self.normaliser = normaliser
+        own = {"lifter": lifter.arguments, "normaliser": asdict(normaliser)}
+        self.metadata: dict[str, Any] = {**(metadata or {}), **own}
         self._fast = self.lifter.for_inference(precision)
         self._device = choose_device(device)
 
@@ -76,7 +89,7 @@ class PoseLifter:
             ValueError: If it is missing or unusable.
         """
         model = load_model(path)
-        return cls(model.lifter, model.normaliser, str(path), device, precision)
+        return cls(model.lifter, model.normaliser, str(path), device, precision, model.metadata)
 
     @property
     def skeleton(self) -> Skeleton:
