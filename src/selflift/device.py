@@ -116,6 +116,9 @@ def resident(numbers: Iterable[float], like: Tensor, dtype: torch.dtype = torch.
         like: A tensor on that device.
         dtype: Their type.
     """
+    if torch.compiler.is_compiling():
+        # What is traced holds no numbers; it must not be kept for others.
+        return torch.tensor(tuple(numbers), device=like.device, dtype=dtype)
     return _resident(tuple(numbers), like.device, dtype)
 
 

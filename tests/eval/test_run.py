@@ -304,3 +304,18 @@ def test_clips_of_two_subjects_may_bear_one_name(save_run, people: PoseSet, tmp_
     np.testing.assert_array_equal(
         one.evaluations["run"].errors["mpjve_mm"], two.evaluations["run"].errors["mpjve_mm"]
     )
+
+
+def test_weights_for_inference_are_evaluated_as_their_checkpoint(
+    save_run: Callable[..., str], tmp_path: Path
+) -> None:
+    run = save_run("run")
+    path = tmp_path / "mine.safetensors"
+    content = checkpoint.load(Path(run) / "checkpoints" / "best.pt")
+    checkpoint.save_weights(path, content, torch.float32)
+    errors = []
+    for given in (run, str(path)):
+        (result,) = run_evaluation(config(given)).protocols
+        (evaluation,) = result.evaluations.values()
+        errors.append(evaluation.errors["pa_mpjpe_mm"])
+    np.testing.assert_array_equal(*errors)

@@ -379,3 +379,17 @@ def test_without_its_feet_a_person_does_not_count_as_smaller(make_rays: Callable
     assert float(ratio.mean()) == pytest.approx(1, abs=0.02)
     alike = replace(normaliser, shares=()).apply(rays, H36M_17).factor / whole
     assert float(alike.mean()) > 1.1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"centre": "rotat"}, {"scale": 3}, {"factor": float("nan")}, {"size": -1.0},
+        {"factor": "1"}, {"shares": [1.0, None]}, {"shares": 3}, {"colour": 3},
+    ],
+)  # fmt: skip
+def test_a_stored_normaliser_of_another_kind_is_refused(changes: dict) -> None:
+    stored = {"centre": "rotate", "scale": "set", "factor": 1.0, "size": 0.1, "shares": [1.0, 2.0]}
+    assert Normaliser.from_plain(stored).shares == (1.0, 2.0)
+    with pytest.raises((TypeError, ValueError)):
+        Normaliser.from_plain({**stored, **changes})

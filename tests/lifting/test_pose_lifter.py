@@ -13,7 +13,7 @@ from selflift.geometry.camera import project_pixels
 from selflift.geometry.normalise import Normaliser, skeleton_height
 from selflift.geometry.rotation import pitch, ray_to_axis
 from selflift.lifting import Camera, LiftedPoses, PoseLifter
-from selflift.lifting.pose_lifter import ANKLE_HEIGHT
+from selflift.lifting.metres import ANKLE_HEIGHT
 from selflift.lifting.result import levelling
 from selflift.models import Lifter
 from selflift.skeleton import COCO_17, H36M_17
@@ -219,3 +219,16 @@ def test_the_result_is_named() -> None:
     found = lifter()(pixels(people(), LENS))
     assert isinstance(found, LiftedPoses) and found.stature_m == 1.7
     assert repr(lifter()) == "PoseLifter('a lifter', h36m_17, complete poses only)"
+
+
+def test_a_normaliser_of_another_layout_is_refused() -> None:
+    other = Normaliser("rotate", "sample", 0.4, 0.06, (1.0,) * 16)
+    with pytest.raises(ValueError, match="expected a normaliser with 17 shares, .* got 16"):
+        PoseLifter(Lifter(width=8, num_blocks=1), other, device="cpu")
+
+
+def test_metadata_tell_what_the_lifter_is() -> None:
+    made = PoseLifter(Lifter(width=8, num_blocks=1), NORMALISER, metadata={"step": 3, "lifter": {}})
+    assert made.metadata["step"] == 3
+    assert made.metadata["lifter"] == made.lifter.arguments
+    assert Normaliser.from_plain(made.metadata["normaliser"]) == NORMALISER

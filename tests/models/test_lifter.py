@@ -236,3 +236,16 @@ def test_a_lifter_for_inference_in_bfloat16_lifts_nearly_the_same() -> None:
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(ValueError, match="expected one of auto, float32, bfloat16, got 'half'"):
         small_lifter().for_inference("half")
+
+
+def test_arguments_are_the_constructor_s() -> None:
+    options = {
+        "skeleton": "coco_17_hip", "width": 16, "num_blocks": 2, "norm": "none", "dropout": 0.1,
+        "depth": 8.0, "min_depth": 2.0, "fix_root": False, "elevation": True,
+        "mirror_average": True, "max_elevation_deg": 30.0, "confidences": True, "refine": True,
+    }  # fmt: skip
+    assert Lifter(**options).arguments == options
+    assert Lifter(**Lifter().arguments).arguments == Lifter().arguments
+    lifter = Lifter(width=8)
+    lifter.mirror_average = True
+    assert lifter.arguments["mirror_average"] is True

@@ -18,6 +18,7 @@ root itself must be there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ from selflift.geometry.camera import backproject, project
 from selflift.geometry.rotation import ray_to_axis
 from selflift.skeleton import Skeleton
 
+CENTRES = ("rotate", "translate")
 SCALES = ("set", "sample")
 # Extent in the normalised plane below which a pose is a point but for rounding: about a thousandth
 # of a pixel.
@@ -145,7 +147,13 @@ class Normaliser:
         Raises:
             KeyError, TypeError, ValueError: If they describe another thing.
         """
-        return cls(**{**stored, "shares": tuple(stored.get("shares", ()))})
+        found = cls(**{**stored, "shares": tuple(stored.get("shares", ()))})
+        if found.centre not in CENTRES or found.scale not in SCALES:
+            raise ValueError(f"unknown method '{found.centre}' or '{found.scale}'")
+        numbers = (found.factor, found.size, *found.shares)
+        if not all(math.isfinite(number) and number >= 0 for number in numbers):
+            raise ValueError("a factor, size or share is below 0 or not finite")
+        return found
 
     @classmethod
     def fit(
@@ -207,17 +215,42 @@ class Normaliser:
                 f"normalise: expected the root ('{skeleton.joints[skeleton.root]}') in every pose, "
                 f"got {int((~present[..., skeleton.root]).sum())} without it; leave these out"
             )
-        centred = centre(rays, skeleton.root, self.centre)
-        x = torch.where(present[..., None], centred.x, torch.zeros_like(centred.x))
-        shares = torch.tensor(self.shares, dtype=x.dtype) if self.shares else None
-        size = pose_size(x, present, shares)
+        found, size = self._sized(rays, present, skeleton)
         if not bool(((size > MIN_EXTENT) & (present.sum(-1) > 1)).all()):
             raise ValueError(
                 "normalise: expected poses with an extent, got at least one with all joints in "
                 "one point; drop such poses"
             )
+        return found
+
+    def apply_unchecked(
+        self,
+        rays: Float[Tensor, "*batch J 2"],
+        present: Bool[Tensor, "*batch J"],
+        skeleton: Skeleton,
+    ) -> Normalised:
+        """:meth:`apply` in tensor operations alone, so that it can be traced.
+
+        Args:
+            rays: Poses in the normalised plane.
+            present: Which joints are there; the others' rays are not looked at.
+            skeleton: The layout.
+
+        Returns:
+            The same for poses that :meth:`apply` takes; undefined for others.
+        """
+        return self._sized(rays, present, skeleton)[0]
+
+    def _sized(
+        self, rays: Tensor, present: Tensor, skeleton: Skeleton
+    ) -> tuple[Normalised, Tensor]:
+        """Normalised poses, and what size they had before."""
+        centred = centre(rays, skeleton.root, self.centre)
+        x = torch.where(present[..., None], centred.x, 0.0)
+        shares = resident(self.shares, x, x.dtype) if self.shares else None
+        size = pose_size(x, present, shares)
         factor = self.size / size if self.scale == "sample" else torch.full_like(size, self.factor)
-        return Normalised(x * factor[..., None, None], centred.R, factor, present)
+        return Normalised(x * factor[..., None, None], centred.R, factor, present), size
 
 
 def bone_lengths(

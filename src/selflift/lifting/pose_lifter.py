@@ -8,29 +8,26 @@ the ankles to the head; how far away it stands follows from its size in the imag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from selflift.device import choose_device
-from selflift.geometry.camera import Intrinsics, backproject, pixels_to_rays, project_pixels
-from selflift.geometry.normalise import Normaliser, skeleton_height
+from selflift.geometry.camera import Intrinsics, pixels_to_rays, project_pixels
+from selflift.geometry.normalise import Normaliser
 from selflift.lifting.camera import Camera
+from selflift.lifting.metres import FEWEST_JOINTS, can_be_lifted, in_metres
 from selflift.lifting.model import load_model
 from selflift.lifting.result import LiftedPoses
 from selflift.models import Lifter
 from selflift.skeleton import SKELETONS, Skeleton, convert, get_skeleton
 
 STATURE_M = 1.70
-# Heights as shares of the stature: ankles .039, eyes .936 (Drillis and Contini, 1966); the nose
-# lies a little below the eyes.
-ANKLE_HEIGHT = 0.039
-HEAD_HEIGHT = {"HeadTop": 1.0, "Head": 0.936, "Nose": 0.915}
-# A person whose left and right, front and back the lifter could tell from fewer has not been seen.
-FEWEST_JOINTS = 6
 # Pixels of people that can be seen at all are larger.
 SMALLEST_PX = 4.0
 # On a processor what a layer writes is to lie in the cache when the next one reads it.
@@ -46,11 +43,13 @@ class PoseLifter:
         name: What to call it.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         precision: ``"float32"``, ``"bfloat16"`` or ``"auto"``; see :meth:`Lifter.for_inference`.
+        metadata: What else its checkpoint tells.
 
     Attributes:
         lifter: The lifter, as trained.
         normaliser: What its training set was measured by.
         name: What it is called.
+        metadata: What a checkpoint of it tells, plain values.
     """
 
     def __init__(
@@ -60,6 +59,7 @@ class PoseLifter:
         name: str = "lifter",
         device: str = "auto",
         precision: str = "auto",
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         if not lifter.skeleton.legs:
             raise ValueError(
@@ -67,9 +67,17 @@ class PoseLifter:
                 f"person's size, got '{lifter.skeleton.name}'; use selflift.models.Lifter, which "
                 "lifts normalised poses"
             )
+        if len(normaliser.shares) not in (0, lifter.skeleton.num_joints):
+            raise ValueError(
+                f"lifter '{name}': expected a normaliser with {lifter.skeleton.num_joints} shares, "
+                f"one per joint, or none, got {len(normaliser.shares)}; use the one that was "
+                "fitted to its training set"
+            )
         self.name = name
         self.lifter = lifter.to(choose_device(device)).eval()
         self.normaliser = normaliser
+        own = {"lifter": lifter.arguments, "normaliser": asdict(normaliser)}
+        self.metadata: dict[str, Any] = {**(metadata or {}), **own}
         self._fast = self.lifter.for_inference(precision)
         self._device = choose_device(device)
 
@@ -83,7 +91,7 @@ class PoseLifter:
             ValueError: If it is missing or unusable.
         """
         model = load_model(path)
-        return cls(model.lifter, model.normaliser, str(path), device, precision)
+        return cls(model.lifter, model.normaliser, str(path), device, precision, model.metadata)
 
     @property
     def skeleton(self) -> Skeleton:
@@ -144,7 +152,9 @@ class PoseLifter:
                 "camera: expected either a camera or size_px, f_px and c_px, got both; leave one "
                 "of them out"
             )
-        lifted = self._can_be_lifted(points, sure)
+        lifted = can_be_lifted(
+            torch.from_numpy(points), torch.from_numpy(sure), self.lifter
+        ).numpy()
         out = self._lift(points[lifted], sure[lifted], camera, stature_m, batch_size)
         whole = {name: _spread(part, lifted) for name, part in out.items()}
         up = whole.pop("up")
@@ -211,16 +221,6 @@ class PoseLifter:
         assert turned.confidence is not None
         return turned.positions.astype(np.float32), turned.confidence.astype(np.float32)
 
-    def _can_be_lifted(self, points: np.ndarray, sure: np.ndarray) -> np.ndarray:
-        present = sure > 0
-        enough = FEWEST_JOINTS if self.lifter.confidences else present.shape[1]
-        can: np.ndarray = present[:, self.skeleton.root] & (present.sum(1) >= enough)
-        with np.errstate(invalid="ignore"):
-            extent = np.where(present[..., None], points, -np.inf).max(1, initial=-np.inf)
-            extent = extent - np.where(present[..., None], points, np.inf).min(1, initial=np.inf)
-        # All joints in one point are no person.
-        return can & (np.nan_to_num(extent, nan=0.0).max(-1, initial=0.0) > 0)
-
     def _notes(self, points: np.ndarray, lifted: np.ndarray) -> tuple[str, ...]:
         notes = []
         if len(lifted) and not lifted.all():
@@ -271,20 +271,12 @@ class PoseLifter:
     def _lift_some(
         self, x_px: Tensor, sure: Tensor, intrinsics: Intrinsics, stature_m: float
     ) -> dict[str, Tensor]:
-        root = self.skeleton.root
         rays = pixels_to_rays(x_px.double(), intrinsics).float()
         seen = self.normaliser.apply(rays, self.skeleton)
         lifted = self._fast.lift_with_elevation(seen.x.to(self._device), sure.to(self._device))
-        # The lifter saw the pose enlarged, as if the body stood at its depth ``c``. Set where its
-        # size in the image puts it, with the depths that it was given, it projects to the pixels.
-        away = self.lifter.depth * seen.factor[:, None]
-        X = backproject(lifted.x.cpu() / seen.factor[:, None, None], away + lifted.d.cpu())
-        metres = stature_m * self._height_share() / skeleton_height(X, self.skeleton)
-        X = seen.to_camera(X * metres[:, None, None])
-        if self.normaliser.centre == "translate":
-            X = X + (X[:, root, 2:] * _homogeneous(rays[:, root]) - X[:, root])[:, None]
-        root_m = X[:, root]
-        X_m = X - root_m[:, None]
+        x, d = lifted.x.cpu(), lifted.d.cpu()
+        X = in_metres(x, d, rays, seen, self.lifter, self.normaliser, stature_m)
+        root_m = X[:, self.skeleton.root]
         own = intrinsics.map(Tensor.float)
         pose_2d = torch.where((sure > 0)[..., None], x_px, project_pixels(X, own))
         elevation = lifted.elevation_rad
@@ -293,17 +285,8 @@ class PoseLifter:
         up = seen.to_camera(vertical[:, None])[:, 0]
         if elevation is None:
             up = torch.tensor([0.0, -1.0, 0.0]).expand(len(X), 3)
+        X_m = X - root_m[:, None]
         return {"X_m": X_m, "root_m": root_m, "up": up, "pose_2d": pose_2d, "elevation_rad": tilt}
-
-    def _height_share(self) -> float:
-        """How much of the stature lies between the ankles and the head's joint."""
-        head = self.skeleton.head
-        part = self.skeleton.parts[head] if self.skeleton.parts else self.skeleton.joints[head]
-        return HEAD_HEIGHT.get(part, 1.0) - ANKLE_HEIGHT
-
-
-def _homogeneous(rays: Tensor) -> Tensor:
-    return torch.cat([rays, torch.ones_like(rays[..., :1])], dim=-1)
 
 
 def _array(name: str, given: np.ndarray | Tensor) -> np.ndarray:

@@ -10,6 +10,7 @@ import copy
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -19,6 +20,7 @@ from selflift import checkpoint, parallel
 from selflift.device import PRECISIONS, choose_precision, resident
 from selflift.geometry.camera import backproject
 from selflift.models.blocks import ResidualTrunk
+from selflift.models.stored import network_of
 from selflift.skeleton import get_skeleton
 
 
@@ -92,6 +94,10 @@ class Lifter(nn.Module):
         self.fix_root = fix_root
         self.mirror_average = mirror_average
         self.max_elevation_rad = math.radians(max_elevation_deg)
+        self._built: dict[str, Any] = {
+            "width": width, "num_blocks": num_blocks, "norm": norm, "dropout": dropout,
+            "max_elevation_deg": max_elevation_deg,
+        }  # fmt: skip
         joints = self.skeleton.num_joints
         self.confidences = confidences
         self.refine = refine
@@ -104,6 +110,17 @@ class Lifter(nn.Module):
             # An untrained lifter believes what it is given.
             nn.init.zeros_(self.position_head.weight)
             nn.init.zeros_(self.position_head.bias)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's, plain values: what a checkpoint's metadata say of a lifter."""
+        same = ("depth", "min_depth", "fix_root", "mirror_average", "confidences", "refine")
+        return {
+            "skeleton": self.skeleton.name,
+            **self._built,
+            **{name: getattr(self, name) for name in same},
+            "elevation": self.elevation_head is not None,
+        }
 
     def forward(
         self, x: Float[Tensor, "*batch J 2"], confidence: Float[Tensor, "*batch J"] | None = None
@@ -234,8 +251,7 @@ class Lifter(nn.Module):
     ) -> Lifter:
         """The lifter of a checkpoint already read (see :meth:`from_checkpoint`)."""
         try:
-            lifter = cls(**content.metadata["lifter"])
-            lifter.load_state_dict(content.lifter)
-        except (TypeError, KeyError, RuntimeError, ValueError) as error:
+            lifter = network_of(cls, content.metadata["lifter"], content.lifter)
+        except (AttributeError, TypeError, KeyError, RuntimeError, ValueError) as error:
             raise checkpoint.mismatch(content, "lifter", error) from error
         return lifter.to(device).eval()

@@ -1,0 +1,50 @@
+"""Programs of ``torch.export``: for PyTorch without selflift, and as the way to other formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch.export import Dim, ExportedProgram
+
+from selflift.atomic import atomic_path
+from selflift.export.check import check, example
+from selflift.export.module import PixelLifter
+from selflift.lifting import PoseLifter
+
+# One batch size for keypoints and confidences; the camera and the stature are one for all.
+_BATCH = {0: Dim("batch", min=1)}
+DYNAMIC = (_BATCH, _BATCH, None, None, None)
+
+
+def export_program(pose_lifter: PoseLifter, path: str | Path) -> float:
+    """Write a ``.pt2`` file, load it again, compare it with the lifter; see the package.
+
+    Args:
+        pose_lifter: The lifter.
+        path: The file; it is written atomically.
+
+    Returns:
+        By how much the file's poses differ from the lifter's, as a share of the body height.
+
+    Raises:
+        ValueError: If the file computes something else; nothing is written then.
+        OSError: If it can't be written.
+    """
+    module = PixelLifter(pose_lifter)
+    with atomic_path(path) as temporary:
+        with open(temporary, "wb") as file:
+            torch.export.save(program_of(module), file)
+        with open(temporary, "rb") as file:
+            loaded = torch.export.load(file).module()
+        return check(path, lambda inputs: loaded(*inputs), module)
+
+
+def program_of(module: PixelLifter) -> ExportedProgram:
+    """The module as a graph of tensor operations, for any batch size."""
+    with torch.no_grad():
+        program = torch.export.export(module, example(module, 3, seed=0), dynamic_shapes=DYNAMIC)
+    for node in program.graph.nodes:
+        # Where on this machine the code lies is nobody else's matter.
+        node.meta.pop("stack_trace", None)
+    return program

@@ -1,0 +1,57 @@
+"""Networks from what a file tells of them; a file may tell anything."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
+KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,), "int": (int,), "float": (int, float), "bool": (bool,),
+}  # fmt: skip
+
+
+def network_of(kind: type[Network], arguments: object, weights: Mapping[str, Tensor]) -> Network:
+    """A network with the weights of a file.
+
+    Nothing is allocated for a network that the weights don't fit, however large it is said to be.
+
+    Args:
+        kind: The network's class, whose arguments are plain values.
+        arguments: The constructor's, as the file has them.
+        weights: Name -> tensor; the network gets copies.
+
+    Raises:
+        TypeError, ValueError, RuntimeError: If the arguments are no such values, or the weights
+            belong to another network.
+    """
+    if not isinstance(arguments, Mapping):
+        raise TypeError(f"expected its arguments, a mapping, got {str(arguments)[:40]!r}")
+    _check(kind, arguments, len(weights))
+    with torch.device("meta"):
+        network = kind(**arguments)
+    types = {name: tensor.dtype for name, tensor in network.state_dict().items()}
+    own = {k: v.detach().to(types.get(k, v.dtype), copy=True) for k, v in weights.items()}
+    network.load_state_dict(own, assign=True)
+    return network
+
+
+def _check(kind: type[nn.Module], arguments: Mapping[str, Any], most: int) -> None:
+    """Refuse values of another type than declared, no numbers, and more blocks than tensors."""
+    expected = inspect.signature(kind).parameters
+    for name, value in arguments.items():
+        if name not in expected:
+            raise TypeError(f"unknown argument {name[:40]!r}")
+        declared = str(expected[name].annotation)
+        fits = isinstance(value, KINDS[declared]) and (
+            declared == "bool" or not isinstance(value, bool)
+        )
+        if not fits or (isinstance(value, float) and not math.isfinite(value)):
+            raise TypeError(f"{name}: expected {declared}, got {str(value)[:40]!r}")
+    if arguments.get("num_blocks", 0) > most:
+        raise ValueError(f"num_blocks: expected at most {most}, got {arguments['num_blocks']}")
