@@ -11,7 +11,7 @@ from selflift.config import PrepareConfig
 from selflift.data import pose_files
 from selflift.data.archives import npz_keys
 from selflift.data.h36m import cdf, fetch, mmpose, motionbert, videopose3d
-from selflift.data.keypoints import alphapose, coco, custom, detectron, openpose
+from selflift.data.keypoints import alphapose, arrays, coco, custom, detectron, openpose, tables
 from selflift.data.keypoints import mmpose as mmpose_keypoints
 from selflift.data.mocap import importer as mocap
 from selflift.data.mpi_inf_3dhp import test as mpi_test
@@ -125,6 +125,18 @@ SOURCES: dict[str, Source] = {
             "a Detectron inference file of a video, or a folder of them (npz)",
             detectron.recognise,
             lambda path, config: detectron.open_detectron(path, config.keypoints),
+        ),
+        Source(
+            "arrays",
+            "keypoints as a plain array (npy, npz, HDF5), with frames or people as further axes",
+            arrays.recognise,
+            lambda path, config: arrays.open_arrays(path, config.keypoints),
+        ),
+        Source(
+            "table",
+            "keypoints as a CSV table with a header: frame, person, and x, y, confidence of joints",
+            tables.recognise,
+            lambda path, config: tables.open_table(path, config.keypoints),
         ),
         Source(
             "poses",
