@@ -179,14 +179,13 @@ def find_source(name: str | None, path: Path) -> Source:
     if fitting:
         names = ", ".join(source.name for source in fitting)
         raise ImportFileError(
-            f"input '{path}': expected one format, got files of {names}; name the source, as in: "
-            f"python -m selflift.prepare {fitting[0].name} input=..."
+            f"input '{path}': expected one format, got files of {names}; name the source, "
+            f"as in source={fitting[0].name}"
         )
     if name is None:
         raise ImportFileError(
             f"input '{path}': expected a format that selflift knows, got {_look_of(path)}; name "
-            "the source to learn what is amiss, as in: python -m selflift.prepare coco input=... "
-            "(--help lists them)"
+            "the source to learn what is amiss, as in source=coco (--help lists them)"
         )
     expected = "; ".join(f"{source.name}: {source.about}" for source in family)
     raise ImportFileError(
