@@ -1,9 +1,10 @@
 """A prediction as arrays, in ``.npz`` and HDF5 files (format ``selflift.prediction``, version 1).
 
 ``N`` poses of all people, one person after another, each in order of frames; ``P`` people, ``S``
-scenes (a video, or the images of one camera), ``J`` joints. Two frames: the **camera's** (x right, y
-down, z forward) and the **levelled** one (x right, y up, z towards the camera), both with the camera
-at the origin; absolute places are ``X_m + root_m[:, None]``, ``levelled_m + levelled_root_m[:, None]``.
+scenes (a video, or the images of one camera), ``J`` joints. Two frames: the **camera's** (x right,
+y down, z forward) and the **levelled** one (x right, y up, z towards the camera), both with the
+camera at the origin. Absolute places are ``X_m + root_m[:, None]`` and
+``levelled_m + levelled_root_m[:, None]``.
 
 =======================  ================  =========================================================
 dataset                  shape             content

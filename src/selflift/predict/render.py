@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from selflift.predict.people import LiftedPerson, Prediction
+from selflift.viz import SamplePose, figure_samples, save_figure
 
 # Rows of a contact sheet, and what of a name fits above two panels.
 SHEET_ROWS = 6
 LABEL_LENGTH = 40
+# More frames make files that nobody opens; more people, panels that nobody can read.
+MOST_FRAMES, MOST_PEOPLE = 1500, 8
 # Levelled axes (x right, y up, z towards the camera) to a camera's (y down, z forward).
 TO_CAMERA = np.array([1.0, -1.0, -1.0])
+
+
+def lazily(module: str, name: str) -> Any:
+    """Something that most predictions don't need, imported when it is asked for.
+
+    Raises:
+        ValueError: If this selflift doesn't have it.
+    """
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"output: expected {module}.{name} to write it, got a selflift without ({error}); "
+            "choose another ending"
+        ) from error
 
 
 def render(path: Path, prediction: Prediction, title: str) -> None:
@@ -39,8 +59,6 @@ def render(path: Path, prediction: Prediction, title: str) -> None:
 
 
 def _sheet(path: Path, people: list[LiftedPerson], prediction: Prediction) -> None:
-    from selflift.viz import SamplePose, figure_samples, save_figure
-
     rows = [(person, t) for person in people for t in np.flatnonzero(person.there)]
     chosen = np.unique(np.linspace(0, len(rows) - 1, SHEET_ROWS).round().astype(int))
     samples = [
@@ -55,11 +73,8 @@ def _sheet(path: Path, people: list[LiftedPerson], prediction: Prediction) -> No
     save_figure(figure_samples(samples), path)
 
 
-def _viewer(
-    path: Path, people: list[LiftedPerson], prediction: Prediction, title: str
-) -> None:
-    from selflift.viewer import Person, write_viewer
-
+def _viewer(path: Path, people: list[LiftedPerson], prediction: Prediction, title: str) -> None:
+    Person, write_viewer = (lazily("selflift.viewer", n) for n in ("Person", "write_viewer"))
     shown = [
         Person(
             person.name,
@@ -80,3 +95,45 @@ def _viewer(
         size_px=(round(size[0]), round(size[1])),
         notes=(*prediction.assumed, *prediction.notes),
     )
+
+
+def _animation(path: Path, people: list[LiftedPerson], prediction: Prediction) -> None:
+    animate = lazily("selflift.viz", "animate")
+    save_animation = lazily("selflift.viz", "save_animation")
+    frame, X, x = timeline(people, prediction)
+    fps = people[0].fps / (int(np.diff(frame).min()) if len(frame) > 1 else 1)
+    save_animation(animate(X, prediction.skeleton, fps=fps, keypoints=x, up="y"), path)
+
+
+def timeline(
+    people: list[LiftedPerson], prediction: Prediction
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The people of one scene, the one with most poses, on one axis of time.
+
+    Args:
+        people: Who has poses.
+        prediction: Theirs.
+
+    Returns:
+        Frames ``(T,)`` of one distance, at most :data:`MOST_FRAMES`; levelled places on the ground
+        ``(T, P, J, 3)`` and pixels ``(T, P, J, 2)``, NaN where somebody is not there. Of many
+        people those who are there longest.
+    """
+    poses = np.bincount([p.scene for p in people], [p.there.sum() for p in people])
+    scene = int(poses.argmax())
+    own = [person for person in people if person.scene == scene]
+    own = sorted(own, key=lambda person: -int(person.there.sum()))[:MOST_PEOPLE]
+    step = min(person.step for person in own)
+    first = min(int(person.frame[0]) for person in own)
+    last = max(int(person.frame[-1]) for person in own)
+    frame = np.arange(first, last + 1, step)[:MOST_FRAMES]
+    J = prediction.skeleton.num_joints
+    X = np.full((len(frame), len(own), J, 3), np.nan)
+    x = np.full((len(frame), len(own), J, 2), np.nan)
+    for p, person in enumerate(own):
+        rows = np.flatnonzero(person.there & np.isin(person.frame, frame))
+        at = (person.frame[rows] - first) // step
+        X[at, p] = person.absolute_m[rows]
+        x[at, p] = person.poses.pose_2d[rows]
+    X[..., 1] -= prediction.scenes[scene].ground_m
+    return frame, X, x

@@ -116,7 +116,7 @@ def predict(
         lifter_sha256=weights_sha256(lifter),
         smooth_s=config.smooth if opened.followed and not opened.unrelated else 0.0,
         assumed=assumed,
-        notes=(*recordings.report.notes, *_layout_notes(opened, lifter), *notes,
+        notes=(*_reading_notes(opened), *_layout_notes(opened, lifter), *notes,
                *_hints(people, lifter, same_camera)),
     )  # fmt: skip
 
@@ -160,17 +160,22 @@ def _split(group: Group, lifted: LiftedPoses, names: list[str], scene: int) -> l
     ]  # fmt: skip
 
 
+def _reading_notes(opened: Opened) -> list[str]:
+    # What remains is for those who convert.
+    return [note.partition("; complete=true")[0] for note in opened.recordings.report.notes]
+
+
 def _layout_notes(opened: Opened, lifter: PoseLifter) -> list[str]:
     derived = derived_joints(opened.recordings.skeleton, lifter.skeleton)
     if not derived:
         return []
-    means = "; ".join(
-        f"{joint} = {of[0] if len(of) == 1 else f'mean of {chr(44).join(of)}'}"
+    means = [
+        f"{joint} = {of[0]}" if len(of) == 1 else f"{joint} = mean of {', '.join(of)}"
         for joint, of in derived.items()
-    )
+    ]
     return [
         f"joints of {lifter.skeleton.name} that {opened.recordings.skeleton.name} lacks are "
-        f"stand-ins, on which a lifter is less exact: {means}"
+        f"stand-ins, on which a lifter is less exact: {'; '.join(means)}"
     ]
 
 

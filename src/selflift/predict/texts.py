@@ -5,8 +5,8 @@ JSON: what :mod:`selflift.predict.arrays` calls header, ``assumed``, ``notes`` a
 ``interpolated``, and by joint ``levelled_m``, ``camera_m`` (``null``: no pose), ``pixels``,
 ``confidence`` and ``filled``.
 
-CSV: a line for each frame, person and joint that has a place. ``x_m, y_m, z_m`` are levelled (x right,
-y up, z towards the camera), ``camera_*`` in the camera's frame (x right, y down, z forward).
+CSV: a line for each frame, person and joint that has a place. ``x_m, y_m, z_m`` are levelled (x
+right, y up, z towards the camera), ``camera_*`` in the camera's frame (x right, y down, z forward).
 """
 
 from __future__ import annotations
