@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from selflift.config import PredictConfig
-from selflift.doors import run
+from selflift.doors import EXIT_BAD_INPUT, run
 from selflift.predict.files import write_all
 from selflift.predict.motion import unbroken
 from selflift.predict.people import Prediction
@@ -102,4 +102,13 @@ def main() -> None:
     if len(sys.argv) == 1 or sys.argv[1] in ("-h", "--help", "help"):
         print(usage())
         sys.exit(0 if len(sys.argv) > 1 else 2)
+    # Most people name the input first, without its key.
+    before = ["", *sys.argv[1:]]
+    for word, last in zip(sys.argv[1:], before, strict=False):
+        if "=" not in word and not word.startswith(("-", "+", "~")) and not last.startswith("-"):
+            print(
+                f"selflift: error: '{word}': expected key=value, as in input={word}, got no key",
+                file=sys.stderr,
+            )
+            sys.exit(EXIT_BAD_INPUT)
     run("predict", PredictConfig, predict_and_tell)

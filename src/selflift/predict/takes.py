@@ -86,6 +86,14 @@ def _find(name: str | None, path: Path) -> Source:
 
 def _options(keypoints: KeypointOptions, camera: CameraOptions) -> KeypointOptions:
     size = camera.size_px
+    if size is not None and (len(size) != 2 or min(size) < 1):
+        raise ImportFileError(
+            f"camera.size_px: expected width and height, as in [1920,1080], got {size}"
+        )
+    if isinstance(camera.f_px, str):
+        raise ImportFileError(
+            f"camera.f_px: expected pixels, as in 1450 or [1450,1448], got '{camera.f_px}'"
+        )
     if size is not None and keypoints.size_px not in (None, size):
         raise ImportFileError(
             f"camera.size_px: expected what keypoints.size_px says, {keypoints.size_px}, got "

@@ -139,6 +139,11 @@ def _read_numpy(path: Path) -> dict[str, Any]:
         return {"keypoints": np.load(path, mmap_mode="r", allow_pickle=False)}
     except (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError) as error:
         reason = " ".join(str(error).split())[:120]
+        if "object" in reason:
+            raise ImportFileError(
+                f"'{path}': expected an array of numbers, got Python objects, which are not read; "
+                "save one array with all frames"
+            ) from error
         raise ImportFileError(
             f"'{path}': expected an array of numbers (.npy), got a file that is damaged, cut short "
             f"or something else ({reason}); write it again with numpy.save"
@@ -246,7 +251,8 @@ def _numbers(path: Path, name: str, given: Any) -> np.ndarray:
 
 
 def _layout(path: Path, count: int, options: KeypointOptions, content: Mapping[str, Any]) -> Layout:
-    layout = choose_layout(f"'{path}'", count, options.layout, known=unmistakable(path, count))
+    known = unmistakable(path, count) if options.layout is None else {}
+    layout = choose_layout(f"'{path}'", count, options.layout, known=known)
     if "layout" in content and options.layout is not None:
         return replace(layout, why="as the file says")
     return layout
