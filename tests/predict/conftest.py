@@ -53,9 +53,9 @@ def save_input(tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def predicted(run_folder: str, save_input: Callable[..., str]) -> Callable[..., Prediction]:
-    def make(keypoints: np.ndarray, **options: object) -> Prediction:
+    def make(x: np.ndarray, **options: object) -> Prediction:
         config = PredictConfig(
-            input=save_input(keypoints), checkpoint=run_folder, progress=False,
+            input=save_input(x), checkpoint=run_folder, progress=False,
             **options,  # type: ignore[arg-type]
         )  # fmt: skip
         lifter = PoseLifter.from_checkpoint(run_folder, "cpu")

@@ -130,6 +130,11 @@ def all_or_none() -> Iterator[Place]:
         for path, temporary in written.items():
             os.replace(temporary, path)
         done = True
+    except ValueError as error:
+        line = str(error)
+        for path, temporary in written.items():
+            line = line.replace(str(temporary), str(path))
+        raise ValueError(line) from error
     except OSError as error:
         # The user knows the file that was to be written, not the temporary one.
         where = {str(temporary): path for path, temporary in written.items()}

@@ -15,7 +15,7 @@ from selflift.viz import SamplePose, figure_samples, save_figure
 SHEET_ROWS = 6
 LABEL_LENGTH = 40
 # More frames make files that nobody opens; more people, panels that nobody can read.
-MOST_FRAMES, MOST_PEOPLE = 1500, 8
+MOST_FRAMES, MOST_PEOPLE = 20_000, 8
 # Levelled axes (x right, y up, z towards the camera) to a camera's (y down, z forward).
 TO_CAMERA = np.array([1.0, -1.0, -1.0])
 
@@ -49,7 +49,7 @@ def render(path: Path, prediction: Prediction, title: str) -> None:
     """
     people = [person for person in prediction.people if person.there.any()]
     if not people:
-        raise ValueError(f"render '{path.name}': expected somebody with a pose, got nobody")
+        raise ValueError(f"render '{path}': expected somebody with a pose, got nobody")
     if path.suffix.lower() == ".png":
         _sheet(path, people, prediction)
     elif path.suffix.lower() == ".html":
@@ -101,8 +101,8 @@ def _animation(path: Path, people: list[LiftedPerson], prediction: Prediction) -
     animate = lazily("selflift.viz", "animate")
     save_animation = lazily("selflift.viz", "save_animation")
     frame, X, x = timeline(people, prediction)
-    fps = people[0].fps / (int(np.diff(frame).min()) if len(frame) > 1 else 1)
-    save_animation(animate(X, prediction.skeleton, fps=fps, keypoints=x, up="y"), path)
+    step = int(np.diff(frame).min()) if len(frame) > 1 else 1
+    save_animation(animate(X, x, prediction.skeleton, people[0].fps / step, up="y"), path)
 
 
 def timeline(
@@ -115,9 +115,12 @@ def timeline(
         prediction: Theirs.
 
     Returns:
-        Frames ``(T,)`` of one distance, at most :data:`MOST_FRAMES`; levelled places on the ground
-        ``(T, P, J, 3)`` and pixels ``(T, P, J, 2)``, NaN where somebody is not there. Of many
-        people those who are there longest.
+        Frames ``(T,)`` of one distance, levelled places on the ground ``(P, T, J, 3)`` and pixels
+        ``(P, T, J, 2)``, NaN where somebody is not there. Of many people those who are there
+        longest.
+
+    Raises:
+        ValueError: If the frames reach too far for an animation.
     """
     poses = np.bincount([p.scene for p in people], [p.there.sum() for p in people])
     scene = int(poses.argmax())
@@ -126,14 +129,19 @@ def timeline(
     step = min(person.step for person in own)
     first = min(int(person.frame[0]) for person in own)
     last = max(int(person.frame[-1]) for person in own)
-    frame = np.arange(first, last + 1, step)[:MOST_FRAMES]
+    if (last - first) // step >= MOST_FRAMES:
+        raise ValueError(
+            f"render: expected at most {MOST_FRAMES:,} frames for an animation, got frames "
+            f"{first:,} to {last:,}; draw .html, or give a part of the video"
+        )
+    frame = np.arange(first, last + 1, step)
     J = prediction.skeleton.num_joints
-    X = np.full((len(frame), len(own), J, 3), np.nan)
-    x = np.full((len(frame), len(own), J, 2), np.nan)
+    X = np.full((len(own), len(frame), J, 3), np.nan)
+    x = np.full((len(own), len(frame), J, 2), np.nan)
     for p, person in enumerate(own):
         rows = np.flatnonzero(person.there & np.isin(person.frame, frame))
         at = (person.frame[rows] - first) // step
-        X[at, p] = person.absolute_m[rows]
-        x[at, p] = person.poses.pose_2d[rows]
+        X[p, at] = person.absolute_m[rows]
+        x[p, at] = person.poses.pose_2d[rows]
     X[..., 1] -= prediction.scenes[scene].ground_m
     return frame, X, x
