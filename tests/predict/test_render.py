@@ -48,7 +48,8 @@ def test_people_come_on_one_axis_of_time(prediction: Prediction) -> None:
     assert np.isfinite(X[0]).all() and np.isfinite(X[1, there]).all()
     np.testing.assert_allclose(np.nanquantile(X[..., 1].min(-1), 0.05), 0, atol=1e-6)
     np.testing.assert_allclose(x[0], prediction.people[0].poses.pose_2d)
-    far = replace(prediction.people[0], frame=prediction.people[0].frame * 10**6 + [0, *[1] * 29])
+    frame = np.concatenate([[0, 1], 10**6 + np.arange(28)])
+    far = replace(prediction.people[0], frame=frame)
     with pytest.raises(ValueError, match="expected at most 20,000 frames for an animation"):
         timeline([far], prediction)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections import Counter
@@ -58,6 +59,8 @@ def predict_and_tell(config: PredictConfig) -> Prediction:
         OSError: If a file can't be written; then none is.
     """
     signals = Signals()
+    # It tells of every animation that it writes.
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
     data, pictures = check_places(
         config.output, config.render, Path(config.input), config.overwrite
     )
