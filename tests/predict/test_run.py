@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,3 +114,25 @@ def test_nobody_is_refused(predicted: Make) -> None:
 def test_numbers_out_of_range_are_refused(changes: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_numbers(PredictConfig(**changes))  # type: ignore[arg-type]
+
+
+def test_real_motion_in_openposes_form_is_lifted_frame_by_frame(run_folder: str) -> None:
+    folder = Path(os.environ.get("SELFLIFT_DATA", "nowhere")) / "samples" / "projected_openpose"
+    if not folder.is_dir():
+        pytest.skip("set SELFLIFT_DATA to the folder that holds samples/")
+    config = PredictConfig(input=str(folder), progress=False, keypoints=KeypointOptions(fps=25.0))
+    found = predict(config, PoseLifter.from_checkpoint(run_folder, "cpu"), open_input(config))
+    (one,) = found.people
+    assert one.name == "person1" and one.frame.tolist() == list(range(60))
+    # Nobody was detected in this frame, and nobody has eyes.
+    assert np.flatnonzero(one.interpolated).tolist() == [17]
+    assert one.poses.filled[:, found.skeleton.index("Head")].all()
+    assert one.poses.filled[one.poses.lifted].mean() < 0.1
+    with np.load(folder.parent / "projected_truth.npz") as truth:
+        pixels = truth["uv"]
+    off = np.linalg.norm(one.poses.pose_2d - pixels, axis=-1)
+    limbs = [found.skeleton.index(f"{side}{part}") for side in "LR" for part in ("Knee", "Elbow")]
+    seen = ~one.poses.filled[:, limbs]
+    assert seen.mean() > 0.9
+    assert off[:, limbs][seen].max() < 0.01, "joints are where they were seen"
+    assert any("Head = mean of LEye, REye" in note for note in found.notes)
