@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from selflift import doors
-from selflift.config import EvalConfig, PrepareConfig, TrainConfig, to_yaml
+from selflift.config import EvalConfig, PredictConfig, PrepareConfig, TrainConfig, to_yaml
 
 GROUPS = ("data", "model", "view", "loss", "optim", "trainer", "experiment")
 CHOICES = [
@@ -63,6 +63,15 @@ def prepared(*overrides: str) -> PrepareConfig:
 
 def test_the_dataclasses_default_to_the_default_conversion() -> None:
     assert prepared() == PrepareConfig(input="in", output="out.h5")
+
+
+def test_the_dataclasses_default_to_the_default_prediction() -> None:
+    with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
+        config = doors.to_schema(compose("predict", ["input=in"]), PredictConfig)
+        assert config == PredictConfig(input="in")
+        several = ["input=in", "output=[a.npz,b.bvh]", "camera.f_px=[900,901]"]
+        config = doors.to_schema(compose("predict", several), PredictConfig)
+    assert config.output == ["a.npz", "b.bvh"] and config.camera.f_px == [900, 901]
 
 
 def test_lists_and_tables_are_given_on_the_command_line() -> None:

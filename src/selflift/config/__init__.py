@@ -15,6 +15,10 @@ from selflift.config.plain import (
     from_plain,
     to_yaml,
 )
+from selflift.config.predict import (
+    CameraOptions,
+    PredictConfig,
+)
 from selflift.config.prepare import (
     H36MOptions,
     KeypointOptions,
@@ -43,6 +47,7 @@ from selflift.config.train import (
 __all__ = [
     "AdapterConfig",
     "BonesConfig",
+    "CameraOptions",
     "CompositeConfig",
     "DataConfig",
     "DiscriminatorConfig",
@@ -59,6 +64,7 @@ __all__ = [
     "NoiseConfig",
     "NormaliseConfig",
     "OptimConfig",
+    "PredictConfig",
     "PrepareConfig",
     "RigConfig",
     "SignConfig",

@@ -57,6 +57,7 @@ class Take:
         poses_3d: ``(T, J, 3)`` float32, camera frame (x right, y down, z forward), mm.
         confidence: ``(T, J)`` float32; 0 marks a missing joint.
         view: The camera's calibration.
+        size_px: Width and height of the image, where they are known without a calibration.
     """
 
     subject: str
@@ -69,6 +70,7 @@ class Take:
     poses_3d: np.ndarray | None = None
     confidence: np.ndarray | None = None
     view: View | None = None
+    size_px: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.poses_2d)

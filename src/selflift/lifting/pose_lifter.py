@@ -8,7 +8,7 @@ the ankles to the head; how far away it stands follows from its size in the imag
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,7 @@ class PoseLifter:
         same_camera: bool = True,
         stature_m: float = STATURE_M,
         batch_size: int | None = None,
+        on_batch: Callable[[int], None] | None = None,
     ) -> LiftedPoses:
         """Lift keypoints.
 
@@ -132,6 +133,8 @@ class PoseLifter:
                 far less certain.
             stature_m: The body height at which results are in metres.
             batch_size: Poses lifted at once; ``None``: as many as suit the device.
+            on_batch: Called after every batch with its number of poses; what it raises ends the
+                lifting.
 
         Raises:
             ValueError: If shapes, layouts or numbers don't fit, or the keypoints are no pixels.
@@ -155,7 +158,7 @@ class PoseLifter:
         lifted = can_be_lifted(
             torch.from_numpy(points), torch.from_numpy(sure), self.lifter
         ).numpy()
-        out = self._lift(points[lifted], sure[lifted], camera, stature_m, batch_size)
+        out = self._lift(points[lifted], sure[lifted], camera, stature_m, batch_size, on_batch)
         whole = {name: _spread(part, lifted) for name, part in out.items()}
         up = whole.pop("up")
         if same_camera or self.lifter.elevation_head is None:
@@ -251,6 +254,7 @@ class PoseLifter:
         camera: Camera,
         stature_m: float,
         batch_size: int,
+        on_batch: Callable[[int], None] | None,
     ) -> dict[str, np.ndarray]:
         # Pixels without distortion keep their precision in float32; a lens takes float64 to undo.
         intrinsics = camera.intrinsics()
@@ -266,6 +270,8 @@ class PoseLifter:
             part = self._lift_some(x_px, torch.from_numpy(sure[rows]), intrinsics, stature_m)
             for name, found in part.items():
                 out[name][rows] = found.numpy()
+            if on_batch is not None:
+                on_batch(len(x_px))
         return out
 
     def _lift_some(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from selflift.config import PrepareConfig
 from selflift.data.takes import Take
 from selflift.doors import run
 from selflift.prepare.convert import Outcome, prepare
+from selflift.prepare.signals import Signals
 from selflift.prepare.sources import SOURCES
 from selflift.prepare.tally import content_sha256, dropped
 from selflift.skeleton import Skeleton
@@ -45,7 +44,7 @@ def prepare_and_tell(config: PrepareConfig) -> Outcome:
         ValueError: As :func:`selflift.prepare.prepare`.
         OSError: If the output can't be written.
     """
-    signals = _Signals()
+    signals = Signals()
     picture = _picture(config)
     started = time.monotonic()
     outcome = prepare(config, signals.check)
@@ -90,39 +89,6 @@ def _rows(samples: list[Take], skeleton: Skeleton) -> list[SamplePose]:
 def _short(label: str, limit: int) -> str:
     """The end of a label that is too long: there the names of one folder differ."""
     return label if len(label) <= limit else "…" + label[-limit + 1 :]
-
-
-class _Signals:
-    """A polite end at Ctrl-C, SIGTERM and a closed terminal: nothing half-written stays behind.
-
-    Python drops what a handler raises while an object is being deleted, as after every call of
-    HDF5; so the signal is remembered, and :meth:`check` raises again.
-    """
-
-    def __init__(self) -> None:
-        self._number: int | None = None
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            # What nohup or a shell's background job ignores stays ignored.
-            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self._take)
-        sys.unraisablehook = self._dropped
-
-    def _dropped(self, what: sys.UnraisableHookArgs) -> None:
-        # What was dropped is raised again by check; a traceback about it would only puzzle.
-        if self._number is None:
-            sys.__unraisablehook__(what)
-
-    def _take(self, number: int, frame: FrameType | None) -> None:
-        self._number = number
-        self.check()
-
-    def check(self) -> None:
-        """Raise if a signal has come."""
-        if self._number == signal.SIGINT:
-            raise KeyboardInterrupt
-        if self._number is not None:
-            sys.exit(128 + self._number)
 
 
 def _picture(config: PrepareConfig) -> Path | None:

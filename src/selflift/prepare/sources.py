@@ -11,7 +11,7 @@ from selflift.config import PrepareConfig
 from selflift.data import pose_files
 from selflift.data.archives import npz_keys
 from selflift.data.h36m import cdf, fetch, mmpose, motionbert, videopose3d
-from selflift.data.keypoints import alphapose, coco, custom, detectron, openpose
+from selflift.data.keypoints import alphapose, arrays, coco, custom, detectron, openpose, tables
 from selflift.data.keypoints import mmpose as mmpose_keypoints
 from selflift.data.mocap import importer as mocap
 from selflift.data.mpi_inf_3dhp import test as mpi_test
@@ -127,6 +127,18 @@ SOURCES: dict[str, Source] = {
             lambda path, config: detectron.open_detectron(path, config.keypoints),
         ),
         Source(
+            "arrays",
+            "keypoints as a plain array (npy, npz, HDF5), with frames or people as further axes",
+            arrays.recognise,
+            lambda path, config: arrays.open_arrays(path, config.keypoints),
+        ),
+        Source(
+            "table",
+            "keypoints as a CSV table with a header: frame, person, and x, y, confidence of joints",
+            tables.recognise,
+            lambda path, config: tables.open_table(path, config.keypoints),
+        ),
+        Source(
             "poses",
             "a pose set, to thin it or to convert its layout",
             pose_files.recognise,
@@ -167,14 +179,13 @@ def find_source(name: str | None, path: Path) -> Source:
     if fitting:
         names = ", ".join(source.name for source in fitting)
         raise ImportFileError(
-            f"input '{path}': expected one format, got files of {names}; name the source, as in: "
-            f"python -m selflift.prepare {fitting[0].name} input=..."
+            f"input '{path}': expected one format, got files of {names}; name the source, "
+            f"as in source={fitting[0].name}"
         )
     if name is None:
         raise ImportFileError(
             f"input '{path}': expected a format that selflift knows, got {_look_of(path)}; name "
-            "the source to learn what is amiss, as in: python -m selflift.prepare coco input=... "
-            "(--help lists them)"
+            "the source to learn what is amiss, as in source=coco (--help lists them)"
         )
     expected = "; ".join(f"{source.name}: {source.about}" for source in family)
     raise ImportFileError(

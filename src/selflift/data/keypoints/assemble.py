@@ -132,6 +132,7 @@ def _takes(read: Reader, options: KeypointOptions, how: str, report: Report) -> 
                 fps=options.fps,
                 confidence=found.confidence[rows],
                 view=view,
+                size_px=size,
             )
     if absent or weak:
         low_text = f", {weak:,} below keypoints.min_confidence" if weak else ""

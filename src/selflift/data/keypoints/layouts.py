@@ -81,6 +81,75 @@ def choose_layout(
     return Layout(known[count], count, f"by its {count} joints", _cut_note(known[count], count))
 
 
+def unmistakable(where: object, count: int) -> dict[int, Skeleton]:
+    """Layouts that their number of joints alone tells from each other, by that number.
+
+    Args:
+        where: The file, for errors.
+        count: Joints of a person.
+
+    Raises:
+        ImportFileError: If several layouts have so many.
+    """
+    # Nobody but selflift adds hips; whoever has them says so.
+    fitting = [name for name in _of_size(count) if not name.endswith("_hip")]
+    if len(fitting) > 1:
+        raise ImportFileError(
+            f"'{where}': expected a layout for {count} joints a person, which {', '.join(fitting)} "
+            f"have, got none; name it, as in keypoints.layout={fitting[0]}"
+        )
+    own = {name: SKELETONS[name] for name in fitting}
+    return {**{s.num_joints: s for s in own.values()}, **{n: BY_COUNT[n] for n in WHOLE_BODY}}
+
+
+def place_by_names(where: str, names: Sequence[str], asked: str | None) -> tuple[Layout, list[int]]:
+    """The layout of joints that come by name or by number, in any order.
+
+    Args:
+        where: The file, for errors.
+        names: The joints' names, or their numbers from 0 or 1.
+        asked: The layout in the options; then some of its joints may be absent.
+
+    Returns:
+        The layout, and of each name the joint that it is.
+
+    Raises:
+        ImportFileError: If none fits.
+    """
+    if all(name.isdecimal() and len(name) < 4 for name in names):
+        numbers = sorted(map(int, names))
+        first = numbers[0]
+        if numbers != list(range(first, first + len(numbers))) or first > 1:
+            raise ImportFileError(
+                f"{where}: expected joints numbered from 0 or 1 without a gap, got "
+                f"{', '.join(map(str, numbers[:6]))}..."
+            )
+        count = len(numbers)
+        known = {} if asked else unmistakable(where.strip("'"), count)
+        return choose_layout(where, count, asked, known=known), [int(n) - first for n in names]
+    plain = [_plain(name) for name in names]
+    if asked is not None:
+        fitting = [_asked(asked)]
+    else:
+        fitting = [s for s in SKELETONS.values() if {_plain(j) for j in s.joints} == set(plain)]
+    if not fitting:
+        raise ImportFileError(
+            f"{where}: expected the joints of a known layout, got {len(names)} joints named "
+            f"{', '.join(names[:6])}{', ...' if len(names) > 6 else ''}; if some of a layout's "
+            f"joints are absent, name it in keypoints.layout: {', '.join(SKELETONS)}"
+        )
+    own = [_plain(joint) for joint in fitting[0].joints]
+    foreign = [name for name, word in zip(names, plain, strict=True) if word not in own]
+    if foreign or len(set(plain)) < len(plain):
+        twice = [name for name, word in zip(names, plain, strict=True) if plain.count(word) > 1]
+        raise ImportFileError(
+            f"{where}: expected joints of '{fitting[0].name}' ({', '.join(fitting[0].joints)}), "
+            f"each once, got {', '.join((foreign or twice)[:6])}"
+        )
+    why = "the file's names" if asked is None else "keypoints.layout"
+    return Layout(fitting[0], fitting[0].num_joints, why), [own.index(word) for word in plain]
+
+
 def _asked(name: str) -> Skeleton:
     try:
         return get_skeleton(name)

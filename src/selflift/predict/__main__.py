@@ -1,0 +1,5 @@
+"""``python -m selflift.predict``."""
+
+from selflift.predict.cli import main
+
+main()
