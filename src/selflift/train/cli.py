@@ -25,8 +25,7 @@ def train(config: TrainConfig) -> float:
     Raises:
         ValueError: If the config or the data are unusable.
     """
-    with importing():
-        from selflift import doors
+    from selflift import doors
 
     if config.resume is not None:
         config = _resumed(config)
