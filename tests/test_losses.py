@@ -16,6 +16,7 @@ from selflift.losses import (
     consistency_2d,
     consistency_3d,
     correction_size,
+    discriminator_accuracies,
     discriminator_accuracy,
     discriminator_loss,
     generator_loss,
@@ -121,6 +122,7 @@ def test_accuracy_counts_the_right_side_of_the_border(game: str, border: float) 
     real = torch.tensor([1.0, 0.2, -0.1, 3.0]) + border
     fake = torch.tensor([-1.0, -0.2, 0.1, 0.4]) + border
     assert float(discriminator_accuracy(game, real, fake)) == (0.75 + 0.5) / 2
+    assert [float(side) for side in discriminator_accuracies(game, real, fake)] == [0.75, 0.5]
 
 
 @pytest.mark.parametrize("game", GAMES)

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,10 +26,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from selflift import command_line
+from selflift.config.folder import config_folder
+from selflift.interrupt import EXIT_INTERRUPTED, LINE, leave_at_once, raise_again
+
 Schema = TypeVar("Schema")
 
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 OS_REMEDIES = {
     errno.ENOSPC: "; earlier files are intact; free some space or choose another output_dir",
     errno.EACCES: "; check its permissions or choose another folder",
@@ -37,23 +40,6 @@ OS_REMEDIES = {
     errno.EEXIST: "; a file stands where a folder is needed: choose another folder",
     errno.ENOTDIR: "; a file stands where a folder is needed: choose another folder",
 }
-
-
-def config_folder() -> Path:
-    """The folder of YAML files: the wheel's own, else the checkout's.
-
-    Raises:
-        ValueError: If neither is there.
-    """
-    here = Path(__file__).resolve().parent
-    candidates = (here / "configs", here.parents[1] / "configs")
-    for folder in candidates:
-        if (folder / "train.yaml").is_file():
-            return folder
-    raise ValueError(
-        f"configs: expected train.yaml in '{candidates[0]}' (installed) or '{candidates[1]}' "
-        "(checkout), got neither; reinstall selflift"
-    )
 
 
 def to_schema(config: DictConfig, schema: type[Schema]) -> Schema:
@@ -122,6 +108,9 @@ def run(
         function: What to run.
         positional: The key that a bare word among the arguments is the value of.
     """
+    if command_line.asks_for_completion(sys.argv[1:]):
+        complete(config_name)
+        return
     if positional:
         _name_positional(positional)
 
@@ -133,11 +122,59 @@ def run(
                 _give_own_folder(plain)
             return function(plain)
 
+    try:
+        with _one_line_errors(schema):
+            raise_again()
+            _refuse_mistakes(schema)
+            _main(config_name, task)
+    finally:
+        # What is left, the interpreter's own end, has nothing to save.
+        leave_at_once()
+
+
+def complete(config_name: str) -> None:
+    """Shell completion, which Hydra answers: ``-sc install=bash`` and ``-sc query=bash``.
+
+    Its scripts call the word that a line begins with, ``selflift``, and know of no command after
+    it; that one is taken out here.
+
+    Args:
+        config_name: Name of the command and of its YAML file.
+    """
+    sys.argv[0] = "selflift"
+    line = os.environ.get("COMP_LINE", "")
+    os.environ["COMP_LINE"] = re.sub(rf"^(\s*\S+)\s+{config_name}(?=\s)", r"\1", line)
+    if any(word.startswith("query") for word in sys.argv):
+        # What is half typed may be wrong; nobody wants to read that at the prompt.
+        with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere), suppress(Exception):
+            _main(config_name, lambda config: None)
+        return
+    with _one_line_errors(object):
+        _main(config_name, lambda config: None)
+
+
+def _main(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     # Without it Hydra prints its own, longer messages and exits with 1.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    with _one_line_errors(schema):
-        folder = str(config_folder())
-        hydra.main(version_base="1.3", config_path=folder, config_name=config_name)(task)()
+    folder = str(config_folder())
+    hydra.main(version_base="1.3", config_path=folder, config_name=config_name)(task)()
+
+
+def _refuse_mistakes(schema: type[Any]) -> None:
+    structured = OmegaConf.structured(schema)
+    required = sorted(OmegaConf.missing_keys(structured))
+    found = command_line.mistake(sys.argv[1:], list(_keys(structured)), _options(), required)
+    if found:
+        raise ValueError(found)
+
+
+def _options() -> dict[str, list[str]]:
+    """The config's groups and the options of each."""
+    return {
+        folder.name: sorted(file.stem for file in folder.glob("*.yaml"))
+        for folder in sorted(config_folder().iterdir())
+        if folder.is_dir()
+    }
 
 
 def _name_positional(key: str) -> None:
@@ -164,6 +201,7 @@ def _one_line_errors(schema: type[Any]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        print(LINE, file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader of a pipe, such as head, has seen enough; Python must not flush into it.
@@ -179,8 +217,12 @@ def _one_line_errors(schema: type[Any]) -> Iterator[None]:
 def _line(error: Exception, schema: type[Any]) -> str:
     line = "; ".join(part.strip() for part in str(error).splitlines() if part.strip())
     if isinstance(error, MissingConfigException) and error.options:
-        name = error.missing_cfg_file or ""
-        return f"config: no '{name}'; expected one of {', '.join(error.options)}"
+        name = str(error.missing_cfg_file or "")
+        group, _, option = name.rpartition("/")
+        close = difflib.get_close_matches(option, error.options, n=2)
+        meant = " or ".join(f"{group}={other}" for other in close)
+        hint = f"did you mean {meant}? " if meant else ""
+        return f"config: no '{name}'; {hint}expected one of {', '.join(error.options)}"
     if isinstance(error, OverrideParseException):
         return (
             f"{line.split('; See https')[0]}; a value with signs such as = , ( ) # or quotes goes "
@@ -199,7 +241,7 @@ def _line(error: Exception, schema: type[Any]) -> str:
 
 
 def _hint(key: str, schema: type[Any]) -> str:
-    known = list(_keys(OmegaConf.structured(schema)))
+    known = list(dict.fromkeys([*_keys(OmegaConf.structured(schema)), *_options()]))
     # A key under the wrong group is as common a slip as a misspelt one.
     same_end = [name for name in known if name.split(".")[-1] == key.split(".")[-1]]
     close = same_end or difflib.get_close_matches(key, known, n=3)

@@ -135,12 +135,20 @@ def generator_loss(game: str, fake: Float[Tensor, "*batch"]) -> Float[Tensor, ""
     raise _unknown(game)
 
 
-def discriminator_accuracy(
+def discriminator_accuracies(
     game: str, real: Float[Tensor, "*batch"], fake: Float[Tensor, "*batch"]
-) -> Float[Tensor, ""]:
-    """Share of poses on the right side of the decision; 0.5 when ``D`` is at a loss.
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Share of real poses, and of generated ones, on the right side of the decision.
 
     The border is the game's own midpoint: logit 0, target 1/2, or the batch's mean score.
+
+    Args:
+        game: As in :func:`discriminator_loss`.
+        real: Logits of real poses.
+        fake: Logits of generated poses.
+
+    Raises:
+        ValueError: If the game is unknown.
     """
     if game == "cross_entropy":
         border = torch.zeros_like(real.mean())
@@ -150,7 +158,15 @@ def discriminator_accuracy(
         border = (real.mean() + fake.mean()) / 2
     else:
         raise _unknown(game)
-    return ((real > border).float().mean() + (fake <= border).float().mean()) / 2
+    return (real > border).float().mean(), (fake <= border).float().mean()
+
+
+def discriminator_accuracy(
+    game: str, real: Float[Tensor, "*batch"], fake: Float[Tensor, "*batch"]
+) -> Float[Tensor, ""]:
+    """Mean of :func:`discriminator_accuracies`; 0.5 when ``D`` is at a loss."""
+    of_real, of_fake = discriminator_accuracies(game, real, fake)
+    return (of_real + of_fake) / 2
 
 
 def r1_penalty(

@@ -96,7 +96,9 @@ def test_tensorboard_shows_every_term_norm_rate_and_picture(tmp_path: Path) -> N
         "optim/lr_discriminator", "speed/samples_per_s", "validation/criterion",
         "validation/bone_variation", "validation/consistency_3d", "validation/knee_score",
     } <= set(events.Tags()["scalars"])  # fmt: skip
-    assert events.Tags()["images"] == ["validation/poses"]
+    assert events.Tags()["images"] == [
+        "validation/poses", "validation/real_and_generated", "validation/turning",
+    ]  # fmt: skip
     assert [event.step for event in events.Scalars("loss/total")] == [2, 4, 6, 8, 10, 12]
 
 

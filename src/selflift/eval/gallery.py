@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from selflift.data.poses import PoseSet
-from selflift.eval.evaluate import Evaluation
+from selflift.eval.evaluation import Evaluation
 from selflift.geometry.align import scale_fit
 from selflift.viz import ExamplePose
 

@@ -15,7 +15,7 @@ import numpy as np
 import selflift
 from selflift.atomic import atomic_hdf5, atomic_path
 from selflift.data.poses import LABELS, PoseSet
-from selflift.eval.evaluate import Evaluation
+from selflift.eval.evaluation import Evaluation
 from selflift.eval.run import ProtocolResult, Results
 from selflift.eval.summary import SeedSummary, Summary
 from selflift.eval.tables import CSV_COLUMNS, csv_rows, latex_table, markdown_table, text_table

@@ -13,7 +13,7 @@ from selflift.data.poses import Labels, PoseSet
 from selflift.data.source import load_split
 from selflift.data.streams import recordings
 from selflift.device import choose_device
-from selflift.eval.evaluate import Evaluation, scale_of, score
+from selflift.eval.evaluation import Evaluation, scale_of, score
 from selflift.eval.inputs import Origin, check_like_training, load_poses, resolve_data
 from selflift.eval.lifted import Lifted, lift_set
 from selflift.eval.protocols import Protocol, get_protocol, joint_indices, rows_of

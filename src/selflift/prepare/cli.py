@@ -1,4 +1,4 @@
-"""The command ``python -m selflift.prepare``."""
+"""The command ``selflift prepare``."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from selflift.prepare.signals import Signals
 from selflift.prepare.sources import SOURCES
 from selflift.prepare.tally import content_sha256, dropped
 from selflift.skeleton import Skeleton
+from selflift.usage import program
 from selflift.viz import SamplePose, figure_samples, save_figure
 
 # What fits above three panels, and above one.
 LABEL_LENGTH, SHORT_LABEL_LENGTH = 40, 24
 
-USAGE = """usage: python -m selflift.prepare [SOURCE] input=PATH output=poses.h5 [key=value ...]
+USAGE = """usage: {program} [SOURCE] input=PATH output=poses.h5 [key=value ...]
 
 Converts keypoints and motion capture to a pose set (HDF5), which training and evaluation read.
 
@@ -34,7 +35,7 @@ Often used:
   complete=true            leave out frames with a missing joint
   h36m.keypoints=FILE      VideoPose3D's detected 2D instead of the projected 3D
   overwrite=true           replace an output that is there
-All keys with their defaults: python -m selflift.prepare --cfg job"""
+All keys with their defaults: {program} --cfg job"""
 
 
 def prepare_and_tell(config: PrepareConfig) -> Outcome:
@@ -114,7 +115,7 @@ def usage() -> str:
     """The help text, with every source."""
     width = max(map(len, SOURCES))
     lines = [f"  {source.name:<{width}}  {source.about}" for source in SOURCES.values()]
-    return USAGE.format(sources="\n".join(lines))
+    return USAGE.format(program=program("prepare"), sources="\n".join(lines))
 
 
 def main() -> None:

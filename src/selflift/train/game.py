@@ -87,17 +87,20 @@ def settle(
         rate: The learning rate.
 
     Returns:
-        The terms, and the norm of the ``gradient`` and the ``accuracy``.
+        The terms, the norm of the ``gradient``, the ``accuracy``, and its two sides:
+        ``accuracy_real`` and ``accuracy_generated``.
     """
     parallel.sum_gradients(state.networks[name])
     scalars = {name: term.detach() for name, term in judgement.terms.items()}
     scalars["gradient"] = gradient_norm(state.networks[name])
     set_rate(state.optimisers[name], rate)
     state.optimisers[name].step()
-    scalars["accuracy"] = losses.discriminator_accuracy(
+    of_real, of_fake = losses.discriminator_accuracies(
         loss.game, judgement.real.detach(), judgement.fake.detach()
     )
-    return scalars
+    scalars["accuracy"] = (of_real + of_fake) / 2
+    # One of them alone near 1 is a discriminator that calls everything real, or nothing.
+    return scalars | {"accuracy_real": of_real, "accuracy_generated": of_fake}
 
 
 def play(

@@ -24,15 +24,13 @@ from selflift.train.adapt import adapter_update
 from selflift.train.batches import VALIDATION_STREAM, Batch, Batches, seeded
 from selflift.train.check import check
 from selflift.train.graph import GraphedStep, suits
+from selflift.train.scenes import tell_scenes
 from selflift.train.setup import load_poses
 from selflift.train.state import TrainState, adapts, lifter_arguments
 from selflift.train.step import StepOutput, train_step
 from selflift.train.story import Story
 from selflift.train.validate import validate
 from selflift.views import ViewSampler
-from selflift.viz import figure_cycle, save_figure
-
-PICTURED_POSES = 6
 
 
 class Run:
@@ -48,7 +46,7 @@ class Run:
 
     def __init__(self, config: TrainConfig, resume: bool = False) -> None:
         check(config)
-        self.config = config
+        self.config, self.resumed = config, resume
         self.folder = Path(config.output_dir)
         # Of several processes that train one lifter all compute, and one writes.
         self.writes = parallel.world().rank == 0
@@ -116,6 +114,8 @@ class Run:
         with Story(
             str(self.folder), state.step, trainer.steps, trainer.progress, self.writes
         ) as story:
+            if not self.resumed:
+                story.begin(self.config, self.skeleton)
             stopped = self._train_adapter(story, stop)
             while state.step < trainer.steps and not stopped:
                 out = self.step(self.batches(state.step))
@@ -130,6 +130,8 @@ class Run:
                     self._validate(story)
                 elif ended:
                     self._save("last")
+            if not stopped:
+                story.end(self.config)
         return self.write_metrics()
 
     def _stepper(self) -> Callable[[Batch], StepOutput]:
@@ -198,19 +200,20 @@ class Run:
             error = procrustes(X, data.truth) - data.truth
             record["pa_mpjpe_mm_not_used"] = float(error.norm(dim=-1).mean())
         self.history.append(record)
-        picture = None
-        if self.writes:
-            picture = figure_cycle(result.cycle, self.skeleton, PICTURED_POSES)
-            save_figure(picture, self.folder / "figures" / "validation.png")
-        story.validated(state.step, record, picture)
         # The criterion is blind to the sign: a mirrored lifter is best only until another comes.
         limit = max(self.config.sign.margin, CLEAR_SCORE)
         criterion = parallel.agreed(result.criterion, self.device)
         score = parallel.agreed(result.knee_score, self.device)
         mirrored = self.config.sign.check and score < -limit
-        if math.isinf(state.best) or (criterion < state.best and not mirrored):
+        better = math.isinf(state.best) or (criterion < state.best and not mirrored)
+        if better:
             state.best = math.inf if mirrored else criterion
             state.best_step = state.step
+        if self.writes:
+            tell_scenes(story, state.step, result, self.views, self.skeleton, self.folder)
+        known = [record for record in self.history if record["step"] == state.best_step]
+        story.validated(state.step, record, known[-1] if math.isfinite(state.best) else None)
+        if better:
             self._save("best")
         self._save("last")
 

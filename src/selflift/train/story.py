@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from matplotlib.figure import Figure
+from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from selflift.config import TrainConfig
+from selflift.skeleton import Skeleton
+from selflift.train.board import image, layout, opening
 from selflift.train.step import NonFiniteError
 
 ADAPTER_EVERY = 20
@@ -51,6 +56,17 @@ class Story:
         if self.board is not None:
             self.board.close()
 
+    def begin(self, config: TrainConfig, skeleton: Skeleton) -> None:
+        """Write what is told once, when a run begins: charts and hyper-parameters."""
+        if self.board is not None:
+            self.board.add_custom_scalars(layout(config, skeleton))
+            for summary in opening(config)[0]:
+                self._add(summary)
+
+    def end(self, config: TrainConfig) -> None:
+        """Write that the run has ended as it should."""
+        self._add(opening(config)[1])
+
     def step(self, step: int, scalars: dict[str, Tensor], poses: int) -> None:
         """Note a step; nothing is fetched from the device yet."""
         self._window.append((step, scalars))
@@ -68,7 +84,7 @@ class Story:
         means = window_means(self._window)
         seconds = time.perf_counter() - self._started
         means["speed/samples_per_s"] = self._poses / seconds
-        self._write(means, step)
+        self.scalars(means, step)
         self.bar.set_postfix_str(" ".join([*_parts(means), self._validation]))
         self._window, self._poses, self._started = [], 0, time.perf_counter()
 
@@ -76,26 +92,52 @@ class Story:
         """Write a step of the adapter that is trained before the lifter, now and then."""
         if step % ADAPTER_EVERY == 0:
             means = window_means([(step, scalars)])
-            self._write(
+            self.scalars(
                 {n.replace("adapter/", "adapter_first/"): v for n, v in means.items()}, step
             )
             self.bar.set_postfix_str(f"adapter {step}")
 
-    def validated(self, step: int, record: dict[str, float], picture: Figure | None) -> None:
-        """Write what a validation found."""
+    def validated(
+        self, step: int, record: dict[str, float], best: Mapping[str, float] | None = None
+    ) -> None:
+        """Write what a validation found.
+
+        Args:
+            step: The step.
+            record: The validation's numbers.
+            best: The record of the best validation so far; ``None``: there is none.
+        """
         told = {n: v for n, v in record.items() if n != "step" and math.isfinite(v)}
-        self._write({f"validation/{name}": value for name, value in told.items()}, step)
-        if self.board is not None and picture is not None:
-            self.board.add_figure("validation/poses", picture, step)
+        self.scalars({f"validation/{name}": value for name, value in told.items()}, step)
+        if best is not None:
+            kept = ("step", "criterion", "pa_mpjpe_mm_not_used")
+            self.scalars({f"result/best_{n}": best[n] for n in kept if n in best}, step)
         self._validation = f"val {record['criterion']:.2f}"
         if "pa_mpjpe_mm_not_used" in record:
             self._validation += f" (PA {record['pa_mpjpe_mm_not_used']:.1f} mm)"
+        # What a validation takes is no part of a step's speed.
         self._started = time.perf_counter()
 
-    def _write(self, scalars: dict[str, float], step: int) -> None:
+    def scalars(self, scalars: Mapping[str, float], step: int) -> None:
+        """Write numbers under their tags."""
         if self.board is not None:
             for name, value in scalars.items():
                 self.board.add_scalar(name, value, step)
+
+    def histogram(self, tag: str, values: Tensor, edges: Sequence[float], step: int) -> None:
+        """Write a histogram; what lies beyond the outer edges is counted in the outer bins."""
+        if self.board is not None:
+            within = values.detach().float().clamp(edges[0], edges[-1]).cpu().numpy()
+            self.board.add_histogram(tag, within, step, bins=list(edges))
+
+    def picture(self, tag: str, encoded: bytes, step: int) -> None:
+        """Write a PNG or GIF file."""
+        self._add(image(tag, encoded), step)
+
+    def _add(self, summary: Summary, step: int | None = None) -> None:
+        if self.board is not None:
+            writer: Any = self.board.file_writer
+            writer.add_summary(summary, step)
 
     def say(self, line: str) -> None:
         """A line above the progress bar."""

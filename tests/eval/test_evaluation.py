@@ -16,7 +16,7 @@ from selflift.data.poses import PoseSet
 from selflift.data.rays import rays_of
 from selflift.data.rig import film
 from selflift.eval.catalogue import METRICS
-from selflift.eval.evaluate import Evaluation, evaluate, scale_of, score
+from selflift.eval.evaluation import Evaluation, evaluate, scale_of, score
 from selflift.eval.lifted import lift_set
 from selflift.eval.metrics import (
     depth_flip_mpjpe,
@@ -269,7 +269,7 @@ def test_numbers_out_of_range_are_refused(
 def test_non_finite_predictions_raise_and_are_counted_over_the_whole_set(
     poses: PoseSet, fitted: Normaliser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_module("selflift.eval.evaluate"), "CHUNK", 50)
+    monkeypatch.setattr(import_module("selflift.eval.evaluation"), "CHUNK", 50)
     message = "expected finite predictions, got NaN or Inf in 128 of 128 poses"
     with pytest.raises(ValueError, match=message):
         evaluate(ConstantLifter(float("nan")), fitted, poses, batch_size=10)

@@ -1,0 +1,5 @@
+"""``python -m selflift``."""
+
+from selflift.cli import main
+
+main()
