@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import h5py
 import numpy as np
 import pytest
 
-from selflift.predict import Prediction
+from selflift.predict import Prediction, files
 from selflift.predict.arrays import as_arrays
 from selflift.predict.files import bvh_parts, write_all
 from selflift.predict.texts import COLUMNS
@@ -112,9 +110,7 @@ def test_bvh_is_a_file_for_each_unbroken_motion(
         written[path.name] = joints
         path.write_text("HIERARCHY")
 
-    module = ModuleType("selflift.data.mocap.bvh_writer")
-    module.write_bvh = write_bvh  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(files, "write_bvh", write_bvh)
     paths = write(prediction, tmp_path, "a.bvh")
     assert [path.name for path in paths] == [
         "a_person1.bvh", "a_person2_part1.bvh", "a_person2_part2.bvh",
@@ -141,9 +137,7 @@ def test_one_that_fails_leaves_none(
     def write_bvh(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    module = ModuleType("selflift.data.mocap.bvh_writer")
-    module.write_bvh = write_bvh  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(files, "write_bvh", write_bvh)
     before = set(tmp_path.iterdir())
     with pytest.raises(OSError, match="No space left"):
         write(prediction, tmp_path, "a.npz", "a.csv", "a.bvh")

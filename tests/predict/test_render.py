@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from selflift import viz
-from selflift.predict import Prediction
+from selflift.predict import Prediction, render
 from selflift.predict.files import write_all
 from selflift.predict.render import timeline
 from selflift.skeleton import H36M_17
@@ -67,8 +64,8 @@ def test_an_animation_gets_levelled_people(
         assert animation == "animation" and path.suffix == ending
         path.write_text("drawn")
 
-    monkeypatch.setattr(viz, "animate", animate, raising=False)
-    monkeypatch.setattr(viz, "save_animation", save_animation, raising=False)
+    monkeypatch.setattr(render, "animate", animate)
+    monkeypatch.setattr(render, "save_animation", save_animation)
     draw(prediction, tmp_path / f"a{ending}")
     assert (tmp_path / f"a{ending}").read_text() == "drawn"
 
@@ -87,13 +84,7 @@ def test_the_viewer_gets_people_as_the_camera_saw_them(
         assert one.pose_2d.shape == (17, 17, 2) and one.filled.dtype == bool
         path.write_text("page")
 
-    def person(name: str, frame: np.ndarray, X_m: np.ndarray, pose_2d: np.ndarray,
-               filled: np.ndarray) -> SimpleNamespace:  # fmt: skip
-        return SimpleNamespace(name=name, frame=frame, X_m=X_m, pose_2d=pose_2d, filled=filled)
-
-    module = ModuleType("selflift.viewer")
-    module.write_viewer, module.Person = write_viewer, person  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "selflift.viewer", module)
+    monkeypatch.setattr(render, "write_viewer", write_viewer)
     draw(prediction, tmp_path / "a.html")
     assert (tmp_path / "a.html").read_text() == "page"
 
@@ -104,8 +95,8 @@ def test_errors_name_the_users_file(
     def save_animation(animation: Any, path: Path) -> None:
         raise ValueError(f"animation '{path}': expected ffmpeg, got none")
 
-    monkeypatch.setattr(viz, "animate", lambda *_, **__: None, raising=False)
-    monkeypatch.setattr(viz, "save_animation", save_animation, raising=False)
+    monkeypatch.setattr(render, "animate", lambda *_, **__: None)
+    monkeypatch.setattr(render, "save_animation", save_animation)
     with pytest.raises(ValueError, match=f"animation '{tmp_path / 'a.mp4'}': expected ffmpeg"):
         draw(prediction, tmp_path / "a.mp4")
 

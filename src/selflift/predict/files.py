@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from selflift.data.mocap import write_bvh
 from selflift.predict.arrays import write_hdf5, write_npz
 from selflift.predict.motion import unbroken
 from selflift.predict.people import LiftedPerson, Prediction
 from selflift.predict.places import Place, all_or_none, check_free
-from selflift.predict.render import lazily, render
+from selflift.predict.render import render
 from selflift.predict.texts import write_csv, write_json
 
 WRITERS: dict[str, Callable[[Path, Prediction], None]] = {
@@ -112,7 +113,6 @@ def bvh_parts(path: Path, prediction: Prediction) -> list[Part]:
 def _write_bvh(place: Place, part: Part, prediction: Prediction) -> str:
     X = part.person.absolute_m[part.rows] - on_ground(prediction, part.person)
     fps = part.person.fps / part.person.step
-    write_bvh = lazily("selflift.data.mocap.bvh_writer", "write_bvh")
     write_bvh(place(part.path), X, prediction.skeleton, fps, up="y")
     return f"{part.person.name}, {len(X):,} frames from frame {part.first_frame}"
 

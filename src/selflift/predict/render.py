@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from selflift.predict.people import LiftedPerson, Prediction
-from selflift.viz import SamplePose, figure_samples, save_figure
+from selflift.viewer import Person, write_viewer
+from selflift.viz import SamplePose, animate, figure_samples, save_animation, save_figure
 
 # Rows of a contact sheet, and what of a name fits above two panels.
 SHEET_ROWS = 6
@@ -18,21 +17,6 @@ LABEL_LENGTH = 40
 MOST_FRAMES, MOST_PEOPLE = 20_000, 8
 # Levelled axes (x right, y up, z towards the camera) to a camera's (y down, z forward).
 TO_CAMERA = np.array([1.0, -1.0, -1.0])
-
-
-def lazily(module: str, name: str) -> Any:
-    """Something that most predictions don't need, imported when it is asked for.
-
-    Raises:
-        ValueError: If this selflift doesn't have it.
-    """
-    try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(
-            f"output: expected {module}.{name} to write it, got a selflift without ({error}); "
-            "choose another ending"
-        ) from error
 
 
 def render(path: Path, prediction: Prediction, title: str) -> None:
@@ -74,7 +58,6 @@ def _sheet(path: Path, people: list[LiftedPerson], prediction: Prediction) -> No
 
 
 def _viewer(path: Path, people: list[LiftedPerson], prediction: Prediction, title: str) -> None:
-    Person, write_viewer = (lazily("selflift.viewer", n) for n in ("Person", "write_viewer"))
     shown = [
         Person(
             person.name,
@@ -98,8 +81,6 @@ def _viewer(path: Path, people: list[LiftedPerson], prediction: Prediction, titl
 
 
 def _animation(path: Path, people: list[LiftedPerson], prediction: Prediction) -> None:
-    animate = lazily("selflift.viz", "animate")
-    save_animation = lazily("selflift.viz", "save_animation")
     frame, X, x = timeline(people, prediction)
     step = int(np.diff(frame).min()) if len(frame) > 1 else 1
     save_animation(animate(X, x, prediction.skeleton, people[0].fps / step, up="y"), path)
