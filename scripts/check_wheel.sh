@@ -54,6 +54,10 @@ fi
 mkdir "$temporary/empty"
 cd "$temporary/empty"
 
+say "the program selflift"
+"$temporary/venv/bin/selflift" --version
+"$temporary/venv/bin/selflift" train --help | grep -q 'experiment=h36m' || fail "train --help names no experiment"
+
 say "compose a config"
 "$venv" -m selflift.train experiment=h36m --cfg job >"$temporary/config.yaml"
 grep -q '^data:' "$temporary/config.yaml" || fail "--cfg job printed no 'data:'"

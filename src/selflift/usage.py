@@ -5,6 +5,7 @@ Nothing heavy is imported for them: a question about usage is answered at once.
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -56,6 +57,15 @@ def beside(command: str, other: str) -> str:
 def asked(words: Sequence[str]) -> bool:
     """Whether the arguments of a command ask for its help."""
     return any(word in HELP for word in words)
+
+
+def show(help_text: str) -> None:
+    """Print a help text; a reader such as ``head`` may leave before its end."""
+    try:
+        print(help_text, flush=True)
+    except BrokenPipeError:
+        # Python must not flush into what nobody reads when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def text(usage: Usage, words: Sequence[str] = ()) -> str:

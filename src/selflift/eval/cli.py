@@ -22,7 +22,7 @@ def evaluate_run(config: EvalConfig) -> dict[str, Any]:
 def main() -> None:
     """The door."""
     if usage.asked(sys.argv[1:]):
-        print(usage.text(USAGE, sys.argv[1:]))
+        usage.show(usage.text(USAGE, sys.argv[1:]))
         return
     # Only now: Hydra takes a quarter of a second, and a help text none of it.
     from selflift.doors import run

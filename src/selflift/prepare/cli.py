@@ -16,7 +16,7 @@ from selflift.prepare.signals import Signals
 from selflift.prepare.sources import SOURCES
 from selflift.prepare.tally import content_sha256, dropped
 from selflift.skeleton import Skeleton
-from selflift.usage import program
+from selflift.usage import program, show
 from selflift.viz import SamplePose, figure_samples, save_figure
 
 # What fits above three panels, and above one.
@@ -121,6 +121,6 @@ def usage() -> str:
 def main() -> None:
     """The door."""
     if len(sys.argv) == 1 or sys.argv[1] in ("-h", "--help", "help"):
-        print(usage())
+        show(usage())
         sys.exit(0 if len(sys.argv) > 1 else 2)
     run("prepare", PrepareConfig, prepare_and_tell, positional="source")

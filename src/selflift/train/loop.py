@@ -211,11 +211,15 @@ class Run:
             state.best_step = state.step
         if self.writes:
             tell_scenes(story, state.step, result, self.views, self.skeleton, self.folder)
-        known = [record for record in self.history if record["step"] == state.best_step]
-        story.validated(state.step, record, known[-1] if math.isfinite(state.best) else None)
+        story.validated(state.step, record, self._best_record())
         if better:
             self._save("best")
         self._save("last")
+
+    def _best_record(self) -> dict[str, float] | None:
+        if math.isinf(self.state.best):
+            return None
+        return next((r for r in self.history[::-1] if r["step"] == self.state.best_step), None)
 
     def _inference(self) -> Lifter:
         return self.state.average if self.config.optim.ema > 0 else self.state.lifter.eval()
