@@ -94,7 +94,7 @@ def test_a_bundled_name_goes_before_a_folder_of_that_name(
 def test_what_is_neither_is_refused_with_the_names(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    message = r"load: expected .*\(dancer, walker\) or the path .*, got 'waker', which is neither"
+    message = r"checkpoint 'waker': expected .*\(dancer, walker\) or the path .* got neither"
     with pytest.raises(ValueError, match=message):
         selflift.load("waker")
     for path in ("gone.pt", "gone/run", "gone.safetensors", Path("gone")):

@@ -37,9 +37,9 @@ def load(
         like_a_path = given.endswith((SUFFIX, ".pt")) or bool({"/", os.sep} & set(given))
         if not like_a_path and not os.path.exists(given):
             raise ValueError(
-                f"load: expected the name of bundled weights ({', '.join(known) or 'none'}) or the "
-                f"path of a checkpoint or run folder, got {given[:80]!r}, which is neither; check "
-                "the spelling, or give a path"
+                f"checkpoint {given[:80]!r}: expected the name of bundled weights "
+                f"({', '.join(known) or 'none'}) or the path of a checkpoint or run folder, got "
+                "neither; check the spelling, or give a path"
             )
     return PoseLifter.from_checkpoint(given, device, precision)
 

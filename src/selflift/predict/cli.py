@@ -20,8 +20,9 @@ from selflift.predict.takes import NAMES, open_input
 from selflift.predict.weights import open_lifter
 from selflift.prepare.signals import Signals
 from selflift.prepare.sources import SOURCES
+from selflift.usage import program, show
 
-USAGE = """usage: python -m selflift.predict input=PATH output=out.npz [key=value ...]
+USAGE = """usage: {program} input=PATH output=out.npz [key=value ...]
 
 Lifts 2D keypoints to 3D: every person in every frame, in metres, smoothed over time.
 
@@ -34,7 +35,7 @@ render, by its ending (or a list):
 {pictures}
 
 Often used:
-  checkpoint=RUN_DIR             the lifter: a run folder or a checkpoint file
+  checkpoint=RUN_DIR             another lifter than the bundled cmu17: a run folder or a file
   keypoints.layout=h36m_17       the joints' layout, if it can't be recognised
   keypoints.fps=25               the video's rate
   keypoints.people=best          one person; track (the default for videos), all
@@ -45,10 +46,10 @@ Often used:
   overwrite=true                 replace files that are there
 
 Examples:
-  python -m selflift.predict input=openpose_folder output=walk.npz render=walk.html
-  python -m selflift.predict input=alphapose-results.json output=[a.csv,a.bvh] keypoints.fps=25
-  python -m selflift.predict input=keypoints.npy keypoints.layout=coco_17 output=walk.json
-All keys with their defaults: python -m selflift.predict --cfg job"""
+  {program} input=openpose_folder output=walk.npz render=walk.html
+  {program} input=alphapose-results.json 'output=[a.csv,a.bvh]' keypoints.fps=25
+  {program} input=keypoints.npy keypoints.layout=coco_17 output=walk.json
+All keys with their defaults: {program} --cfg job"""
 
 
 def predict_and_tell(config: PredictConfig) -> Prediction:
@@ -94,6 +95,7 @@ def usage() -> str:
         return "\n".join(f"  {name:<{width}}  {about}" for name, about in table.items())
 
     return USAGE.format(
+        program=program("predict"),
         sources=listed({name: SOURCES[name].about for name in NAMES}),
         data=listed(DATA_ENDINGS),
         pictures=listed(PICTURE_ENDINGS),
@@ -103,7 +105,7 @@ def usage() -> str:
 def main() -> None:
     """The door."""
     if len(sys.argv) == 1 or sys.argv[1] in ("-h", "--help", "help"):
-        print(usage())
+        show(usage())
         sys.exit(0 if len(sys.argv) > 1 else 2)
     # Most people name the input first, without its key.
     before = ["", *sys.argv[1:]]
