@@ -1,9 +1,10 @@
-"""The pages under docs/ name what is there: config keys, code, files, figures, and their values."""
+"""Pages name what is there: config keys, code, files, figures, their values; commands compose."""
 
 from __future__ import annotations
 
 import importlib
 import re
+import shlex
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -13,12 +14,20 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from selflift import doors
-from selflift.config import TrainConfig
+from selflift.config import EvalConfig, PredictConfig, PrepareConfig, TrainConfig
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 METHOD = DOCS / "method.md"
 GROUPS = {field.name for field in fields(TrainConfig)}
+SCHEMAS = {
+    "train": TrainConfig, "eval": EvalConfig, "predict": PredictConfig, "prepare": PrepareConfig,
+}  # fmt: skip
+PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted(DOCS.glob("*.md"))]
+COMMAND = re.compile(
+    r"^\s*(?:\|[^|]*\|[^|]*\| `)?(?:torchrun [^|]*-m selflift\.|python -m selflift\.|selflift )"
+    r"(train|eval|predict|prepare)( [^`]*)?"
+)
 FILE_ENDINGS = (".py", ".md", ".yaml", ".pt", ".json", ".sh")
 # Files that a run writes: no part of the repository.
 WRITTEN_BY_RUNS = {"best.pt", "last.pt", "metrics.json", "config.yaml"}
@@ -78,6 +87,22 @@ def mistakes(text: str) -> list[str]:
     return wrong
 
 
+def commands(text: str) -> list[tuple[str, list[str]]]:
+    """Every command that a page shows in a line of its own, and its overrides."""
+    found = []
+    for line in text.splitlines():
+        shown = COMMAND.match(line)
+        if shown is None or "..." in line or "$" in line or "KEY=" in line or "key=value" in line:
+            continue
+        words = shlex.split(shown[2] or "", comments=True)
+        overrides = [word for word in words if "=" in word and not word.startswith(("hydra", "-"))]
+        if "-m" in words:
+            # A sweep: its first job.
+            overrides = [o.split(",")[0] for o in overrides if "(" not in o]
+        found.append((shown[1], overrides))
+    return found
+
+
 def broken_links(text: str, folder: Path) -> list[str]:
     """Links and pictures that lead nowhere; headings are compared as GitHub names them."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
@@ -103,6 +128,35 @@ def rows(text: str) -> list[tuple[str, str, str]]:
 
 def as_written(given: object) -> str:
     return str(given).lower() if isinstance(given, bool) else str(given)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_every_command_that_is_shown_composes(page: Path) -> None:
+    for command, overrides in commands(page.read_text(encoding="utf-8")):
+        schema = SCHEMAS[command]
+        with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
+            given = [*overrides, *(f"{key}=x" for key in ("input", "output", "checkpoint"))]
+            keys = {field.name for field in fields(schema)}
+            known = [o for o in given if o in overrides or o.split("=")[0] in keys - {
+                o.split("=")[0] for o in overrides
+            }]  # fmt: skip
+            doors.to_schema(compose(command, known), schema)  # type: ignore[arg-type]
+
+
+def test_commands_are_found() -> None:
+    text = (
+        "    python -m selflift.train -m seed=0,1 hydra/launcher=joblib loss.w_2d=2 # what\n"
+        "selflift predict input=a 'output=[b.npz,c.bvh]'\n"
+        "| a | b | `selflift eval checkpoint=c` |\n"
+        "torchrun --nproc_per_node=8 -m selflift.train experiment=h36m\nselflift train ...\n"
+    )
+    assert commands(text) == [
+        ("train", ["seed=0", "loss.w_2d=2"]),
+        ("predict", ["input=a", "output=[b.npz,c.bvh]"]),
+        ("eval", ["checkpoint=c"]),
+        ("train", ["experiment=h36m"]),
+    ]
+    assert sum(len(commands(page.read_text(encoding="utf-8"))) for page in PAGES) > 60
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)

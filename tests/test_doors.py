@@ -73,12 +73,16 @@ def test_eval_prints_a_table_and_writes_its_files(run_folder: Path, tmp_path: Pa
     assert (tmp_path / "out" / "report" / "index.html").is_file()
 
 
-def test_the_readmes_python_runs(run_folder: Path, tmp_path: Path) -> None:
+# docs/export.md has a test of its own.
+DOCS_WITH_PYTHON = [SRC.parent / "docs" / f"{name}.md" for name in ("predict", "training")]
+
+
+def test_the_pages_python_runs(run_folder: Path, tmp_path: Path) -> None:
     root = SRC.parent
     (tmp_path / "data").mkdir()
     blocks = [
         block
-        for page in (root / "README.md", root / "data" / "README.md")
+        for page in (root / "README.md", root / "data" / "README.md", *DOCS_WITH_PYTHON)
         for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     ]
     assert len(blocks) >= 2
