@@ -108,6 +108,10 @@ PY
   'data.subjects.val=[S9]' output_dir=run_h36m
 "$venv" -m selflift.eval checkpoint=run_h36m 'data.subjects=[S9]'
 
+say "lift keypoints with the weights in the box"
+"$venv" -m selflift.predict input=video output=out.npz 'render=[out.html,out.png]' keypoints.fps=25
+[ -s out.npz ] && [ -s out.html ] && [ -s out.png ] || fail "predict wrote no files"
+
 say "lift from Python"
 "$venv" - <<'PY'
 import sys
@@ -123,6 +127,8 @@ lifter = Lifter.from_checkpoint("run/checkpoints/best.pt")
 with torch.no_grad():
     X = lifter.lift(0.1 * torch.randn(17, 2))
 assert X.shape == (17, 3) and X.isfinite().all(), X
+found = selflift.load("cmu17")(100 * torch.rand(5, 17, 2) + 100)
+assert found.lifted.all() and found.X_m.shape == (5, 17, 3), found
 PY
 
 say "the wheel works"

@@ -21,6 +21,7 @@ from selflift.eval import cli
 from selflift.eval.outputs import entries, tell, write
 from selflift.eval.run import labels, output_folder, run_evaluation
 from selflift.geometry.normalise import Normaliser
+from selflift.lifting import weights
 from selflift.models import Lifter
 
 DATA = DataConfig(source="files", name="set", subjects=SubjectsConfig(train=["A"], test=["B", "C"]))
@@ -319,3 +320,9 @@ def test_weights_for_inference_are_evaluated_as_their_checkpoint(
         (evaluation,) = result.evaluations.values()
         errors.append(evaluation.errors["pa_mpjpe_mm"])
     np.testing.assert_array_equal(*errors)
+
+
+def test_the_packages_own_folder_gets_no_results() -> None:
+    config = EvalConfig(checkpoint=str(weights.bundled()["cmu17"]))
+    with pytest.raises(ValueError, match="come with selflift, got none; .*outputs/cmu17"):
+        output_folder(config, [weights.bundled()["cmu17"]])

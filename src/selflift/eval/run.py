@@ -20,7 +20,7 @@ from selflift.eval.protocols import Protocol, get_protocol, joint_indices, rows_
 from selflift.eval.statistics import compare, over_seeds, summarise
 from selflift.eval.summary import Comparison, SeedSummary, Summary
 from selflift.eval.unlabelled import Unlabelled, assess
-from selflift.lifting import Model, load_model
+from selflift.lifting import Model, load_model, weights
 
 # As many poses tell the one factor of a training set; more would take longer, not tell more.
 SCALE_POSES = 50_000
@@ -152,7 +152,8 @@ def output_folder(config: EvalConfig, paths: Sequence[Path]) -> Path:
     """Where results go: as told, else beside the one checkpoint.
 
     Raises:
-        ValueError: If it is a run folder, or there are several checkpoints and no folder is named.
+        ValueError: If it is a run folder, or no folder is named for several checkpoints or for one
+            that is part of the package.
     """
     if config.output_dir is not None:
         folder = Path(config.output_dir)
@@ -168,6 +169,11 @@ def output_folder(config: EvalConfig, paths: Sequence[Path]) -> Path:
             "give one, as in output_dir=outputs/comparison"
         )
     path = paths[0]
+    if path.resolve().parent == weights.FOLDER:
+        raise ValueError(
+            "output_dir: expected a folder for the results of weights that come with selflift, got "
+            f"none; give one, as in output_dir=outputs/{path.stem}"
+        )
     base = path.parent.parent if path.parent.name == "checkpoints" else path.parent
     return base / f"eval_{config.split if config.poses is None else Path(config.poses).stem}"
 
