@@ -219,6 +219,46 @@ def test_confidence_falls_with_the_error_and_multiplies_what_was_there(poses: Po
     np.testing.assert_allclose(again.confidence, noisy.confidence / 2, rtol=1e-5)
 
 
+def test_some_takes_keep_their_exact_keypoints() -> None:
+    poses = scattered(takes=400, frames=3)
+    noisy = add_noise(poses, replace(DETECTOR, clean_share=0.3, drop=4.0))
+    assert noisy.confidence is not None
+    kept = (noisy.poses_2d == poses.poses_2d).all((1, 2)).reshape(3, 400)
+    # A take keeps all or nothing.
+    assert (kept == kept[0]).all()
+    assert abs(kept[0].mean() - 0.3) < 0.07
+    assert (noisy.confidence[kept.ravel()] == 1).all()
+    other, plain = ~kept.ravel(), add_noise(poses, replace(DETECTOR, drop=4.0))
+    np.testing.assert_array_equal(noisy.poses_2d[other], plain.poses_2d[other])
+
+
+def test_some_takes_lack_what_other_layouts_lack() -> None:
+    poses = scattered(takes=400, frames=3)
+    noisy = add_noise(poses, replace(QUIET, lack_share=0.4))
+    assert noisy.confidence is not None
+    lacked = [H36M_17.index(joint) for joint in ("Spine", "Thorax", "Head")]
+    missing = noisy.confidence <= 0
+    gone = missing[:, lacked].all(1)
+    assert (gone == missing.any(1)).all(), "all three or nothing"
+    assert (gone.reshape(3, 400) == gone[:400]).all(), "in every frame of a take or in none"
+    assert abs(gone[:400].mean() - 0.4) < 0.08
+    others = [j for j in range(17) if j not in lacked]
+    assert not missing[:, others].any()
+    assert np.isnan(noisy.poses_2d[missing]).all()
+
+
+def test_takes_differ_in_the_level_of_their_confidences() -> None:
+    poses = scattered(takes=400, frames=3)
+    plain, noisy = (add_noise(poses, replace(QUIET, least_level=low)) for low in (1.0, 0.4))
+    assert plain.confidence is not None and noisy.confidence is not None
+    np.testing.assert_array_equal(noisy.poses_2d, plain.poses_2d)
+    level = (noisy.confidence / plain.confidence).reshape(3, 400, 17)
+    np.testing.assert_allclose(level, np.broadcast_to(level[:1, :, :1], level.shape), rtol=1e-5)
+    assert 0.4 <= level.min() < 0.43 and 0.97 < level.max() <= 1
+    clean = add_noise(poses, replace(QUIET, least_level=0.4, clean_share=1.0))
+    assert clean.confidence is not None and 0.4 <= clean.confidence.min() < 0.43
+
+
 def test_the_same_seed_gives_the_same_noise_and_another_seed_another(poses: PoseSet) -> None:
     one, again = add_noise(poses, DETECTOR), add_noise(poses, DETECTOR)
     other = add_noise(poses, replace(DETECTOR, seed=1))
