@@ -222,6 +222,8 @@ class Interrupted:
         self.process = subprocess.Popen(
             [sys.executable, *command], cwd=folder, env=environment(**extra), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            # Whoever runs the tests in the background ignores it, and so would their children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
 
     def at(self, *words: str) -> tuple[int, str, str]:
