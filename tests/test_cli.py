@@ -152,11 +152,12 @@ def test_modules_called_as_programs_answer_too(tmp_path: Path) -> None:
         assert done.returncode == 0 and done.stdout.startswith(first), done.stderr
 
 
-def test_a_reader_may_leave_before_the_end_of_a_help_text(tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", ["selflift", "selflift.train", "selflift.predict"])
+def test_a_reader_may_leave_before_the_end_of_a_help_text(tmp_path: Path, module: str) -> None:
     # Nobody reads this pipe at all.
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([sys.executable, "-m", "selflift.train", "--help"], cwd=tmp_path,
+    done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=tmp_path,
                           env=environment(), stdout=writing, stderr=subprocess.PIPE)  # fmt: skip
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -14,6 +14,7 @@ from pathlib import Path
 import selflift
 from selflift.command_line import COMPLETION
 from selflift.interrupt import leave_at_once
+from selflift.usage import show
 
 COMMANDS = {
     "prepare": "keypoints and motion capture of many formats to a pose set",
@@ -43,7 +44,7 @@ def main() -> None:
     first = words[0] if words else None
     if first is None or first in ("-h", "--help"):
         commands = "\n".join(f"  {command:<9}{about}" for command, about in COMMANDS.items())
-        print(USAGE.format(name=name, commands=commands).rstrip())
+        show(USAGE.format(name=name, commands=commands).rstrip())
         sys.exit(0 if words else EXIT_BAD_INPUT)
     if first == "--version":
         print(f"selflift {selflift.__version__}")
