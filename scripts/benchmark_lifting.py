@@ -1,6 +1,6 @@
 """How fast poses are lifted, and how soon the first one is there.
 
-    python scripts/benchmark_lifting.py                          # the table of docs/training.md
+    python scripts/benchmark_lifting.py
     python scripts/benchmark_lifting.py --width 256 1024 --threads 1 2 --json lifting.json
     python scripts/benchmark_lifting.py --device cuda --batch 65536 --poses 2000000
 
