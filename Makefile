@@ -27,7 +27,7 @@ venv: $(STAMP) ## Make .venv with selflift (editable) and the developers' tools
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check $(PINS) --editable '.[dev]'
+	$(PY) -m pip install --quiet --disable-pip-version-check $(PINS) --editable '.[dev,docs]'
 	@touch $@
 
 demo: venv ## Train the default on built-in synthetic data, evaluate it, say where the results lie
@@ -50,7 +50,6 @@ lint: venv ## Check style, formatting, types and which room imports which
 	$(VENV)/bin/lint-imports
 
 docs: venv ## Build the documentation as a site, strictly, in build/site
-	$(PY) -m pip install --quiet --disable-pip-version-check $(PINS) --editable '.[dev,docs]'
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict --site-dir build/site
 
 wheel-check: venv ## Build the wheel and use it from a fresh environment in an empty folder
