@@ -1,4 +1,4 @@
-"""Reproduce the README's tables: train and evaluate rows over several seeds, print Markdown.
+"""Reproduce the tables of docs/: train and evaluate rows over several seeds, print Markdown.
 
     python scripts/reproduce.py demo        # the built-in synthetic default
     python scripts/reproduce.py cmu         # motion capture; needs the files of data/README.md

@@ -1,4 +1,4 @@
-"""The script behind the README's tables, and the ablation that it runs."""
+"""The script behind the tables of docs/, and the ablation that it runs."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def run_folder(tmp_path: Path) -> str:
     lifter = Lifter(**SHAPE)
     folder = tmp_path / "run" / "checkpoints"
     folder.mkdir(parents=True)
-    metadata = {"lifter": SHAPE, "normaliser": asdict(NORMALISER)}
+    metadata = {"lifter": SHAPE, "normaliser": asdict(NORMALISER), "step": 7}
     checkpoint.save(folder / "best.pt", checkpoint.Checkpoint(metadata, dict(lifter.state_dict())))
     return str(folder.parent)
 

@@ -14,6 +14,7 @@ def test_a_run_folder_or_its_file_is_opened(run_folder: str) -> None:
     assert by_folder.lifter.mirror_average is False
     mirrored = open_lifter(run_folder, "cpu", "float32", mirror_average=True)
     assert mirrored.lifter.mirror_average and mirrored._fast.mirror_average
+    assert mirrored.metadata["step"] == 7
 
 
 def test_the_checksum_is_of_the_weights(run_folder: str) -> None:

@@ -29,7 +29,9 @@ def open_lifter(
         return lifter
     lifter.lifter.mirror_average = mirror_average
     # Its fast copy was made before.
-    return PoseLifter(lifter.lifter, lifter.normaliser, lifter.name, device, precision)
+    return PoseLifter(
+        lifter.lifter, lifter.normaliser, lifter.name, device, precision, lifter.metadata
+    )
 
 
 def weights_sha256(lifter: PoseLifter) -> str:
