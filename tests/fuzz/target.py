@@ -1,0 +1,121 @@
+"""A reader and files for it; one damaged case, and what came of it."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+import traceback
+import tracemalloc
+import warnings
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+
+from tests.fuzz.damage import Damage, damaged
+
+# What a reader of a file of a few kilobytes may take.
+MOST_SECONDS, MOST_BYTES, MOST_CHARACTERS = 5.0, 2**27, 1000
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader under attack.
+
+    Attributes:
+        name: As it is told.
+        write: Writes well-formed files into an empty folder.
+        read: Reads them; gets the folder. It has to use what it reads as users do: an iterator is
+            to be exhausted.
+        text: Whether the files are text.
+        damages: Kinds of damage beside the usual ones that know the format: ``(rng, data)`` to
+            data; one case in three gets one of them.
+    """
+
+    name: str
+    write: Callable[[Path], object]
+    read: Callable[[Path], object]
+    text: bool = False
+    damages: tuple[Damage, ...] = ()
+
+
+def prepare(target: Target, folder: Path) -> Path:
+    """A folder of well-formed files, which the reader reads without an error."""
+    sound = folder / "sound" / target.name
+    sound.mkdir(parents=True)
+    target.write(sound)
+    target.read(sound)
+    return sound
+
+
+def try_case(target: Target, sound: Path, folder: Path, seed: int, case: int) -> tuple[str, str]:
+    """Damage one of the files and read them.
+
+    Args:
+        target: The reader.
+        sound: Its well-formed files.
+        folder: Where the damaged ones go; replaced.
+        seed: Of the damage.
+        case: Number of the case.
+
+    Returns:
+        What came of it, and the message. ``"read"``: nothing was noticed. ``"refused"``: a
+        ``ValueError`` of one line. All else is a finding: ``"error"``, ``"message"``, ``"slow"``,
+        ``"memory"``.
+    """
+    rng = np.random.default_rng([seed, zlib.crc32(target.name.encode()), case])
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(sound, folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    chosen = files[int(rng.integers(len(files)))]
+    data = chosen.read_bytes()
+    if target.damages and rng.random() < 1 / 3:
+        data = target.damages[int(rng.integers(len(target.damages)))](rng, data)
+    else:
+        data = damaged(rng, data, target.text)
+    chosen.write_bytes(data)
+    return _outcome(target, folder)
+
+
+class _SlowError(BaseException):
+    """No reader catches it."""
+
+
+def _outcome(target: Target, folder: Path) -> tuple[str, str]:
+    def slow(number: int, frame: FrameType | None) -> None:
+        raise _SlowError
+
+    before = signal.signal(signal.SIGALRM, slow)
+    signal.setitimer(signal.ITIMER_REAL, 2 * MOST_SECONDS)
+    tracemalloc.start()
+    started = time.process_time()
+    outcome, message = "read", ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ResourceWarning)
+            target.read(folder)
+    except ValueError as error:
+        outcome, message = "refused", str(error)
+        if type(error) is not ValueError and not type(error).__module__.startswith("selflift"):
+            outcome = "error"
+        elif "\n" in message or not 20 < len(message) < MOST_CHARACTERS:
+            outcome = "message"
+    except _SlowError:
+        outcome = "slow"
+    except Exception:
+        outcome, message = "error", traceback.format_exc(limit=-4)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        taken = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    if outcome in ("read", "refused"):
+        if taken > MOST_BYTES:
+            outcome, message = "memory", f"{taken / 2**20:.0f} MiB; {message}"
+        elif time.process_time() - started > MOST_SECONDS:
+            outcome, message = "slow", message
+    return outcome, message

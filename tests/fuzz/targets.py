@@ -1,0 +1,8 @@
+"""All readers under attack."""
+
+from __future__ import annotations
+
+from tests.fuzz.own_formats import OWN_FORMATS
+from tests.fuzz.target import Target
+
+TARGETS: tuple[Target, ...] = (*OWN_FORMATS,)
