@@ -17,7 +17,7 @@ from selflift.models import Lifter
 from selflift.skeleton import H36M_17
 from selflift.train import loop
 from selflift.train.loop import Run
-from selflift.train.step import NonFiniteError
+from selflift.train.trouble import NonFiniteError
 
 
 def small(folder: Path, steps: int = 12) -> TrainConfig:

@@ -11,6 +11,7 @@ dictionary of plain values and tensors:
 ``lifter``      the lifter's weights for inference, name -> tensor
 ``state``       all that training needs to go on, or nothing; nested dictionaries of plain values
                 and tensors
+``sha256``      of the three before, see :func:`~selflift.checkpoint.archive.digest`
 ==============  ===================================================================================
 
 Reading uses ``torch.load(weights_only=True)``: a file can name tensors and plain containers, and
@@ -32,13 +33,21 @@ read as float32. The header's ``__metadata__`` has, as strings:
 
 The same content gives the same bytes. Files of both kinds are written atomically: a temporary file
 beside the target, flushed to disk, then renamed; whatever happens, the previous file stays whole.
+Training keeps the checkpoint before the last one, too.
 """
 
 from pathlib import Path
 
 from selflift.checkpoint import archive, weights
-from selflift.checkpoint.archive import save
-from selflift.checkpoint.content import FORMAT, VERSION, Checkpoint, CheckpointError, mismatch
+from selflift.checkpoint.archive import load_newest, previous, save
+from selflift.checkpoint.content import (
+    FORMAT,
+    VERSION,
+    Checkpoint,
+    CheckpointError,
+    DamagedError,
+    mismatch,
+)
 from selflift.checkpoint.weights import save_weights
 
 __all__ = [
@@ -46,8 +55,11 @@ __all__ = [
     "VERSION",
     "Checkpoint",
     "CheckpointError",
+    "DamagedError",
     "load",
+    "load_newest",
     "mismatch",
+    "previous",
     "save",
     "save_weights",
 ]

@@ -15,6 +15,10 @@ class CheckpointError(ValueError):
     """A checkpoint can't be read or written; the message says what to do."""
 
 
+class DamagedError(CheckpointError):
+    """The file is not one that selflift wrote, or no longer."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """The content of a checkpoint file.

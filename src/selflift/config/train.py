@@ -282,6 +282,8 @@ class EngineConfig:
             :func:`selflift.device.prefer_onednn`.
         keep_memory: Whether the CPU's freed memory is kept for the next step, see
             :func:`selflift.device.keep_freed_memory`.
+        anomaly: Whether every step is searched for NaN and infinite values, each with the
+            operation that it came from: many times slower, to look into a run that stopped.
     """
 
     precision: str = "auto"
@@ -290,6 +292,7 @@ class EngineConfig:
     compile: bool = False
     onednn: bool = True
     keep_memory: bool = True
+    anomaly: bool = False
 
 
 @dataclass

@@ -156,6 +156,13 @@ class Batches:
             person=person,
         )
 
+    def rows(self, step: int) -> dict[str, Tensor]:
+        """Which of the target's and the source's poses are in the batch of a step."""
+        found = {"target": self.target_order.rows(step)}
+        if self.source_order is not None:
+            found["source"] = self.source_order.rows(step)
+        return found
+
     def _chosen(self, order: Order, step: int, count: int) -> Tensor:
         """Which poses are seen in a mirror."""
         if not self.mirror:

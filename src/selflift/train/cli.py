@@ -8,11 +8,15 @@ from pathlib import Path
 
 from selflift import usage
 from selflift.config import TrainConfig
+from selflift.config.keys import differences, look_up, put
 from selflift.interrupt import importing
 from selflift.train.usage import USAGE
 
-# What may differ when a run goes on. Another device or number of threads may round differently.
-RESUME_MAY_CHANGE = ("resume", "device", "trainer.progress", "trainer.threads")
+# What may be given beside resume=RUN_DIR.
+RESUME_MAY_CHANGE = (
+    "resume", "device", "trainer.progress", "trainer.threads", "engine.anomaly",
+)  # fmt: skip
+AUTO = "auto"
 
 
 def train(config: TrainConfig) -> float:
@@ -27,12 +31,14 @@ def train(config: TrainConfig) -> float:
     """
     from selflift import doors
 
-    if config.resume is not None:
+    if config.resume not in (None, AUTO):
         config = _resumed(config)
     else:
         # The run folder is to say which data it saw, wherever it is used from.
         for data in (config.data, config.domain.data):
             data.root = str(Path(data.root).resolve())
+    if config.resume == AUTO:
+        config = _resumed_or_begun(config)
     sweeps = doors.sweeps()
     with importing():
         from selflift.train.command import run
@@ -58,11 +64,38 @@ def _resumed(config: TrainConfig) -> TrainConfig:
             "config.yaml and checkpoints/"
         )
     saved = doors.load_yaml(folder / "config.yaml", TrainConfig)
-    if "device" in given:
-        saved.device = config.device
-    for key in ("progress", "threads"):
-        if f"trainer.{key}" in given:
-            setattr(saved.trainer, key, getattr(config.trainer, key))
+    for key in RESUME_MAY_CHANGE:
+        if key in given:
+            put(saved, key, look_up(config, key))
+    return replace(saved, resume=str(folder), output_dir=str(folder))
+
+
+def _resumed_or_begun(config: TrainConfig) -> TrainConfig:
+    """The config of the run in ``output_dir``, or this one if there is none to go on with."""
+    from selflift import doors
+
+    keys = [override.split("=")[0].lstrip("+") for override in doors.task_overrides()]
+    if "output_dir" not in keys and not doors.sweeps():
+        raise ValueError(
+            "resume=auto: expected output_dir=RUN_DIR beside it, which is to be continued, or begun"
+            " if it holds no run yet, got none; by default each run has a folder of its own"
+        )
+    folder = Path(config.output_dir)
+    checkpoints = folder / "checkpoints"
+    if not any((checkpoints / name).exists() for name in ("last.pt", "last.previous.pt")):
+        return replace(config, resume=None)
+    saved = doors.load_yaml(folder / "config.yaml", TrainConfig)
+    if config.engine.precision == "auto":
+        # Decided when the run began.
+        config.engine.precision = saved.engine.precision
+    for key in ("output_dir", *RESUME_MAY_CHANGE):
+        put(saved, key, look_up(config, key))
+    if other := differences(config, saved):
+        told = ", ".join(f"{key}={now} (there: {then})" for key, now, then in other[:3])
+        raise ValueError(
+            f"resume=auto: expected the config that the run in '{folder}' began with, got {told}; "
+            "leave that as it was, or choose another output_dir"
+        )
     return replace(saved, resume=str(folder), output_dir=str(folder))
 
 

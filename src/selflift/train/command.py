@@ -12,7 +12,7 @@ from selflift.config import TrainConfig
 from selflift.device import choose_device
 from selflift.geometry.anatomy import CLEAR_SCORE
 from selflift.train.loop import Run
-from selflift.train.step import NonFiniteError
+from selflift.train.trouble import NonFiniteError
 from selflift.usage import beside
 
 EXIT_PROCESS_LOST, EXIT_BAD_INPUT = 1, 2

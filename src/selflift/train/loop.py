@@ -13,7 +13,6 @@ import torch
 
 import selflift
 from selflift import checkpoint, parallel
-from selflift.atomic import atomic_path
 from selflift.config import TrainConfig, to_yaml
 from selflift.cycle import CycleOutput
 from selflift.device import choose_device, choose_precision, keep_freed_memory, prefer_onednn
@@ -23,14 +22,28 @@ from selflift.models import Lifter
 from selflift.train.adapt import adapter_update
 from selflift.train.batches import VALIDATION_STREAM, Batch, Batches, seeded
 from selflift.train.check import check
+from selflift.train.folder import RunFolder
 from selflift.train.graph import GraphedStep, suits
-from selflift.train.scenes import tell_scenes
+from selflift.train.scenes import depth_spread, tell_scenes
 from selflift.train.setup import load_poses
 from selflift.train.state import TrainState, adapts, lifter_arguments
 from selflift.train.step import StepOutput, train_step
 from selflift.train.story import Story
+from selflift.train.trouble import (
+    NonFiniteError,
+    Watch,
+    check_finite,
+    finding_anomalies,
+    record_failure,
+)
 from selflift.train.validate import validate
 from selflift.views import ViewSampler
+
+# What may differ when a run goes on: where it lies, what it runs on, what it tells. Another device
+# or number of threads may round differently.
+MAY_DIFFER = (
+    "output_dir", "resume", "device", "trainer.progress", "trainer.threads", "engine.anomaly",
+)  # fmt: skip
 
 
 class Run:
@@ -50,11 +63,8 @@ class Run:
         self.folder = Path(config.output_dir)
         # Of several processes that train one lifter all compute, and one writes.
         self.writes = parallel.world().rank == 0
-        if self.writes and not resume and (self.folder / "checkpoints" / "last.pt").exists():
-            raise ValueError(
-                f"output_dir '{self.folder}': expected a new folder, got one that holds a run; "
-                f"continue it with resume={self.folder} or choose another output_dir"
-            )
+        if not resume:
+            RunFolder(self.folder, self.writes).refuse_used()
         self.device = choose_device(config.device)
         if config.trainer.threads > 0:
             torch.set_num_threads(config.trainer.threads)
@@ -89,13 +99,12 @@ class Run:
         if config.engine.compile:
             self.state.compile_blocks(config)
         self.step = self._stepper()
+        self.files = RunFolder(self.folder, self.writes)
         self.history: list[dict[str, float]] = []
+        self.watch = Watch()
+        self._notes: list[str] = []
         if resume:
             self._restore()
-        elif self.writes:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with atomic_path(self.folder / "config.yaml") as path:
-                path.write_text(to_yaml(config))
 
     def train(self, stop: Callable[[int], bool] = lambda step: False) -> dict[str, Any]:
         """Train to the last step, or until told to stop; either way the state is saved.
@@ -108,31 +117,50 @@ class Run:
 
         Raises:
             NonFiniteError: If a term of the objective becomes NaN or infinite.
+            ValueError: If another run has the folder.
+            CheckpointError: If the last checkpoint can't be written.
         """
         trainer, state = self.config.trainer, self.state
-        stopped = False
-        with Story(
-            str(self.folder), state.step, trainer.steps, trainer.progress, self.writes
-        ) as story:
+        with (
+            self.files.taken(to_yaml(self.config), self.resumed),
+            Story(
+                str(self.folder), state.step, trainer.steps, trainer.progress, self.writes
+            ) as story,
+        ):
+            for note in self._notes:
+                story.warn(note)
             if not self.resumed:
                 story.begin(self.config, self.skeleton)
-            stopped = self._train_adapter(story, stop)
-            while state.step < trainer.steps and not stopped:
-                out = self.step(self.batches(state.step))
-                story.step(state.step, out.scalars, self.batches.batch_size)
-                self._settle_sign(out.cycle, story)
-                stopped = self._agreed(stop, state.step)
-                ended = stopped or state.step == trainer.steps
-                due = state.step % trainer.validate_every == 0 or state.step == trainer.steps
-                if state.step % trainer.log_every == 0 or due or ended:
-                    story.tell(state.step)
-                if due:
-                    self._validate(story)
-                elif ended:
-                    self._save("last")
+            try:
+                stopped = self._train_adapter(story, stop)
+                while state.step < trainer.steps and not stopped:
+                    stopped = self._step(story, stop)
+            except NonFiniteError as error:
+                raise self._kept(error) from error
             if not stopped:
                 story.end(self.config)
-        return self.write_metrics()
+            return self.write_metrics()
+
+    def _step(self, story: Story, stop: Callable[[int], bool]) -> bool:
+        """One step and what is due after it; whether to stop."""
+        trainer, state = self.config.trainer, self.state
+        with finding_anomalies(self.config.engine.anomaly, state.step + 1):
+            out = self.step(self.batches(state.step))
+        if self.config.engine.anomaly:
+            check_finite(state.tensors(), state.step)
+        story.step(state.step, out.scalars, self.batches.batch_size)
+        self._settle_sign(out.cycle, story)
+        stopped = self._agreed(stop, state.step)
+        due = state.step % trainer.validate_every == 0 or state.step == trainer.steps
+        telling = state.step % trainer.log_every == 0 or self.config.engine.anomaly
+        if telling or due or stopped:
+            means = story.tell(state.step)
+            self._warn(story, self.watch.window(state.step, means))
+        if due:
+            self._validate(story)
+        if due or stopped:
+            self._save(story, must=stopped or state.step == trainer.steps)
+        return stopped
 
     def _stepper(self) -> Callable[[Batch], StepOutput]:
         """What does a step: recorded and replayed where that is possible, else one by one."""
@@ -142,7 +170,7 @@ class Run:
                 "engine.graph: expected a run whose steps can be recorded (on CUDA, one process, "
                 "loss.w_temporal=0, no dropout), got another; set engine.graph=null"
             )
-        if possible and config.engine.graph is not False:
+        if possible and config.engine.graph is not False and not config.engine.anomaly:
             insists = bool(config.engine.graph)
             return GraphedStep(
                 self.state, config, self.views, self.poses.size, self.device, insists
@@ -162,7 +190,7 @@ class Run:
             story.adapter_step(state.adapter_step, scalars)
             stopped = self._agreed(stop, 0)
         if stopped:
-            self._save("last")
+            self._save(story, must=True)
         elif state.adapter_step:
             story.say(f"adapter trained: {state.adapter_step} steps")
         return stopped
@@ -189,6 +217,7 @@ class Run:
 
     def _validate(self, story: Story) -> None:
         state, data = self.state, self.poses.validation
+        check_finite(state.tensors(), state.step)
         generator = seeded(self.device, self.config.seed, VALIDATION_STREAM)
         result = validate(
             self._inference(), data.normalised.x, data.subject, self.views, generator,
@@ -212,9 +241,10 @@ class Run:
         if self.writes:
             tell_scenes(story, state.step, result, self.views, self.skeleton, self.folder)
         story.validated(state.step, record, self._best_record())
+        spread = depth_spread(result.X, self.skeleton)["depth_std/mean"]
+        self._warn(story, self.watch.validation(state.step, spread, score, self.config))
         if better:
-            self._save("best")
-        self._save("last")
+            self.files.owe_best(self._content())
 
     def _best_record(self) -> dict[str, float] | None:
         if math.isinf(self.state.best):
@@ -224,32 +254,39 @@ class Run:
     def _inference(self) -> Lifter:
         return self.state.average if self.config.optim.ema > 0 else self.state.lifter.eval()
 
-    def _save(self, name: str) -> None:
-        if not self.writes:
-            return
-        state = self.state
+    def _warn(self, story: Story, lines: list[str]) -> None:
+        for line in lines:
+            story.warn(f"step {self.state.step}: {line}")
+
+    def _save(self, story: Story, must: bool) -> None:
+        if self.files.made_anew():
+            story.reopen(self.state.step)
+            self._warn(story, [f"the folder '{self.folder}' had gone: it was made anew"])
+        failed = self.files.save(lambda: self._content(resumable=True), must)
+        if failed:
+            later = self.state.step + self.config.trainer.validate_every
+            self._warn(story, [f"{failed}; training goes on, and saves again at step {later}"])
+
+    def _content(self, resumable: bool = False) -> checkpoint.Checkpoint:
+        """What a checkpoint holds; ``best`` serves inference and is a fraction of the size."""
         metadata = {
             "selflift": selflift.__version__,
-            "step": state.step,
+            "step": self.state.step,
             "lifter": {"skeleton": self.skeleton.name, **lifter_arguments(self.config)},
             "normaliser": asdict(self.poses.normaliser),
             "calibrated": self.poses.calibrated,
             "depth_sign": self._depth_sign(),
             "config": asdict(self.config),
         }
-        # Only ``last`` is resumed from; ``best`` serves inference and is a fraction of the size.
-        resumable = {**state.state_dict(), "history": self.history} if name == "last" else {}
-        content = checkpoint.Checkpoint(metadata, self._inference().state_dict(), resumable)
-        checkpoint.save(self.folder / "checkpoints" / f"{name}.pt", content)
+        state = {}
+        if resumable:
+            state = {
+                **self.state.state_dict(), "history": self.history, "watch": asdict(self.watch),
+            }  # fmt: skip
+        return checkpoint.Checkpoint(metadata, self._inference().state_dict(), state)
 
     def _restore(self) -> None:
-        path = self.folder / "checkpoints" / "last.pt"
-        if not path.is_file():
-            raise ValueError(
-                f"resume '{self.folder}': expected checkpoints/last.pt, got a run that stopped "
-                f"before its first checkpoint; start it anew with output_dir={self.folder}"
-            )
-        content = checkpoint.load(path)
+        content, self._notes = self.files.restore()
         if _defining(content.metadata.get("config", {})) != _defining(asdict(self.config)):
             raise ValueError(
                 f"resume '{self.folder}': expected the config.yaml that the run began with, got "
@@ -258,12 +295,27 @@ class Run:
         try:
             self.state.load_state_dict(content.state)
             self.history = list(content.state["history"])
+            self.watch = Watch(**content.state.get("watch", {}))
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise checkpoint.CheckpointError(
-                f"checkpoint '{path}': expected the state of the run in '{self.folder}', got "
-                f"another run's ({reason}); resume with the config that began it"
+                f"checkpoint '{content.path}': expected the state of the run in '{self.folder}', "
+                f"got another run's ({reason}); resume with the config that began it"
             ) from error
+
+    def _kept(self, error: NonFiniteError) -> NonFiniteError:
+        """The error, with where its batch is kept and how to look into it."""
+        if not self.writes:
+            return error
+        number = error.step - 1
+        batch, rows = self.batches(number), self.batches.rows(number)
+        path = record_failure(self.folder, error, batch, rows, self.config.seed)
+        largest = float(batch.x.abs().max())
+        more = (
+            f"; its batch, whose 2D poses reach {largest:.3g}, is kept in {path}; "
+            f"resume={self.folder} engine.anomaly=true goes there again and names the operation"
+        )
+        return NonFiniteError(error.name, error.value, error.step, more)
 
     def _depth_sign(self) -> dict[str, Any]:
         sign = self.config.sign
@@ -289,15 +341,18 @@ class Run:
             "depth_sign": self._depth_sign(),
             "validation": self.history,
         }
-        if self.writes:
-            with atomic_path(self.folder / "metrics.json") as path:
-                path.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+        self.files.write_metrics(metrics)
         return metrics
 
 
 def _defining(config: dict[str, Any]) -> dict[str, Any]:
     """A run's config less what may differ when it goes on: where it lies and what it runs on."""
-    kept = {k: v for k, v in config.items() if k not in ("output_dir", "resume", "device")}
-    trainer = {k: v for k, v in kept.get("trainer", {}).items() if k not in ("progress", "threads")}
     # As JSON, so that what was read from a file compares with what was not.
-    return json.loads(json.dumps({**kept, "trainer": trainer}))
+    kept = json.loads(json.dumps(config))
+    for key in MAY_DIFFER:
+        *groups, name = key.split(".")
+        part = kept
+        for group in groups:
+            part = part.get(group, {})
+        part.pop(name, None)
+    return kept

@@ -7,6 +7,7 @@ and ``k``, so a resumed run draws what an uninterrupted one would.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -159,6 +160,12 @@ class TrainState:
             if momentum is not None:
                 momentum.neg_()
         self.flips.append(self.step)
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Weights and statistics of all networks, by name."""
+        for network, part in {**self.networks, "average": self.average}.items():
+            for name, tensor in part.state_dict().items():
+                yield f"{network}.{name}", tensor
 
     def state_dict(self) -> dict[str, Any]:
         """All of it as plain values and tensors."""

@@ -29,10 +29,6 @@ from selflift.train.teach import composite_loss, teach
 from selflift.views import ViewSampler
 
 
-class NonFiniteError(RuntimeError):
-    """A term of the objective became NaN or infinite."""
-
-
 @dataclass(frozen=True)
 class StepOutput:
     """What a step did; detached scalars under the names that TensorBoard shows."""

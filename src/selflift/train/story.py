@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ from tqdm import tqdm
 from selflift.config import TrainConfig
 from selflift.skeleton import Skeleton
 from selflift.train.board import image, layout, opening
-from selflift.train.step import NonFiniteError
+from selflift.train.trouble import NonFiniteError
 
 ADAPTER_EVERY = 20
 
@@ -35,9 +37,11 @@ class Story:
     def __init__(
         self, folder: str, step: int, steps: int, progress: bool, writes: bool = True
     ) -> None:
-        self.board = None
+        self.board: SummaryWriter | None = None
+        self.folder, self.writes = folder, writes
+        self.warnings: list[str] = []
         if writes:
-            self.board = SummaryWriter(folder, purge_step=step + 1 if step else None)
+            self._open(step)
         progress = progress and writes
         self.bar = tqdm(
             total=steps, initial=step, unit="step", disable=not progress, dynamic_ncols=True
@@ -53,15 +57,27 @@ class Story:
 
     def __exit__(self, *exception: object) -> None:
         self.bar.close()
+        self._told(lambda board: board.close())
+
+    def reopen(self, step: int) -> None:
+        """Begin another TensorBoard file, where the folder had gone."""
         if self.board is not None:
-            self.board.close()
+            with suppress(OSError):
+                self.board.close()
+        if self.writes:
+            try:
+                self._open(step)
+            except OSError as error:
+                self._give_up(error)
+
+    def _open(self, step: int) -> None:
+        self.board = SummaryWriter(self.folder, purge_step=step + 1 if step else None)
 
     def begin(self, config: TrainConfig, skeleton: Skeleton) -> None:
         """Write what is told once, when a run begins: charts and hyper-parameters."""
-        if self.board is not None:
-            self.board.add_custom_scalars(layout(config, skeleton))
-            for summary in opening(config)[0]:
-                self._add(summary)
+        self._told(lambda board: board.add_custom_scalars(layout(config, skeleton)))
+        for summary in opening(config)[0]:
+            self._add(summary)
 
     def end(self, config: TrainConfig) -> None:
         """Write that the run has ended as it should."""
@@ -73,20 +89,24 @@ class Story:
         self._poses += poses
         self.bar.update()
 
-    def tell(self, step: int) -> None:
+    def tell(self, step: int) -> dict[str, float]:
         """Fetch the means since the last telling and write them; the host waits here alone.
+
+        Returns:
+            The means, by their tags; none if there was no step.
 
         Raises:
             NonFiniteError: If a term was NaN or infinite at some step.
         """
         if not self._window:
-            return
+            return {}
         means = window_means(self._window)
         seconds = time.perf_counter() - self._started
         means["speed/samples_per_s"] = self._poses / seconds
         self.scalars(means, step)
         self.bar.set_postfix_str(" ".join([*_parts(means), self._validation]))
         self._window, self._poses, self._started = [], 0, time.perf_counter()
+        return means
 
     def adapter_step(self, step: int, scalars: dict[str, Tensor]) -> None:
         """Write a step of the adapter that is trained before the lifter, now and then."""
@@ -120,29 +140,49 @@ class Story:
 
     def scalars(self, scalars: Mapping[str, float], step: int) -> None:
         """Write numbers under their tags."""
-        if self.board is not None:
-            for name, value in scalars.items():
-                self.board.add_scalar(name, value, step)
+        for name, value in scalars.items():
+            self._told(lambda board: board.add_scalar(name, value, step))  # noqa: B023
 
     def histogram(self, tag: str, values: Tensor, edges: Sequence[float], step: int) -> None:
         """Write a histogram; what lies beyond the outer edges is counted in the outer bins."""
         if self.board is not None:
             within = values.detach().float().clamp(edges[0], edges[-1]).cpu().numpy()
-            self.board.add_histogram(tag, within, step, bins=list(edges))
+            self._told(lambda board: board.add_histogram(tag, within, step, bins=list(edges)))
 
     def picture(self, tag: str, encoded: bytes, step: int) -> None:
         """Write a PNG or GIF file."""
         self._add(image(tag, encoded), step)
 
     def _add(self, summary: Summary, step: int | None = None) -> None:
-        if self.board is not None:
-            writer: Any = self.board.file_writer
+        def write(board: SummaryWriter) -> None:
+            writer: Any = board.file_writer
             writer.add_summary(summary, step)
+
+        self._told(write)
+
+    def _told(self, write: Callable[[SummaryWriter], None]) -> None:
+        """Write to the board, if it can be written: training goes on without it."""
+        if self.board is None:
+            return
+        try:
+            write(self.board)
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self.board = None
+        self.warn(f"TensorBoard's file in '{self.folder}' can't be written ({error}): no more")
 
     def say(self, line: str) -> None:
         """A line above the progress bar."""
         if self.progress:
             self.bar.write(line)
+
+    def warn(self, line: str) -> None:
+        """A line on standard error, whether there is a progress bar or not; once for all ranks."""
+        self.warnings.append(line)
+        if self.writes:
+            self.bar.write(f"selflift: warning: {line}", file=sys.stderr)
 
 
 def window_means(window: list[tuple[int, dict[str, Tensor]]]) -> dict[str, float]:
@@ -161,10 +201,7 @@ def window_means(window: list[tuple[int, dict[str, Tensor]]]) -> dict[str, float
         finite = torch.isfinite(values)
         if not bool(finite.all()):
             first = int(torch.argmin(finite.int()))
-            raise NonFiniteError(
-                f"training stopped: '{name}' became {float(values[first])} at step "
-                f"{steps[first]}; earlier checkpoints are intact; lower optim.lr or check the data"
-            )
+            raise NonFiniteError(name, float(values[first]), steps[first])
         means[name] = float(values.mean())
     return means
 
