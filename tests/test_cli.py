@@ -248,10 +248,10 @@ leave_at_once()
 from selflift.train import command, loop
 def hook(owner, name, wait):
     before = getattr(owner, name)
-    def hooked(*arguments):
+    def hooked(*arguments, **named):
         print(name, flush=True)
         time.sleep(wait)
-        return before(*arguments)
+        return before(*arguments, **named)
     setattr(owner, name, hooked)
 {hooks}
 from selflift.train.cli import main

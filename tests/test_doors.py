@@ -213,6 +213,39 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "checkpoints" / "last.pt").is_file()
 
 
+AUTO = ("selflift.train", "experiment=smoke", "resume=auto", "trainer.progress=false")
+
+
+def test_one_command_begins_a_run_and_goes_on_with_it(tmp_path: Path) -> None:
+    """As a job of a cluster that is stopped and started again has it."""
+    job = (*AUTO, "output_dir=run", "trainer.validate_every=5")
+    process = subprocess.Popen(
+        [sys.executable, "-m", *job], cwd=tmp_path, env=_environment({}),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    last = tmp_path / "run" / "checkpoints" / "last.pt"
+    for _ in range(1200):
+        if last.exists() or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert last.exists()
+    done = command(tmp_path, *job)
+    assert done.returncode == 0, done.stderr
+    assert "best at step" in done.stdout
+    again = command(tmp_path, *job)
+    assert again.returncode == 0 and "nothing to do: the run in run has reached" in again.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"run"}
+    # The same command with another number is not the same run.
+    line = one_line(command(tmp_path, *job, "seed=7"))
+    assert "expected the config that the run in 'run' began with, got seed=7 (there: 0)" in line
+
+
+def test_going_on_by_itself_needs_a_folder(tmp_path: Path) -> None:
+    assert "resume=auto: expected output_dir=RUN_DIR" in one_line(command(tmp_path, *AUTO))
+
+
 def test_importing_the_package_does_not_start_hydra_or_torch(tmp_path: Path) -> None:
     heavy = ("torch", "hydra", "matplotlib")
     code = f"import sys, selflift; print([m for m in {heavy} if m in sys.modules])"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,7 +10,6 @@ from typing import Any
 
 import torch
 
-import selflift
 from selflift import checkpoint, parallel
 from selflift.config import TrainConfig, to_yaml
 from selflift.cycle import CycleOutput
@@ -24,9 +22,10 @@ from selflift.train.batches import VALIDATION_STREAM, Batch, Batches, seeded
 from selflift.train.check import check
 from selflift.train.folder import RunFolder
 from selflift.train.graph import GraphedStep, suits
+from selflift.train.record import defining, metadata_of, metrics_of
 from selflift.train.scenes import depth_spread, tell_scenes
 from selflift.train.setup import load_poses
-from selflift.train.state import TrainState, adapts, lifter_arguments
+from selflift.train.state import TrainState, adapts
 from selflift.train.step import StepOutput, train_step
 from selflift.train.story import Story
 from selflift.train.trouble import (
@@ -38,12 +37,6 @@ from selflift.train.trouble import (
 )
 from selflift.train.validate import validate
 from selflift.views import ViewSampler
-
-# What may differ when a run goes on: where it lies, what it runs on, what it tells. Another device
-# or number of threads may round differently.
-MAY_DIFFER = (
-    "output_dir", "resume", "device", "trainer.progress", "trainer.threads", "engine.anomaly",
-)  # fmt: skip
 
 
 class Run:
@@ -269,25 +262,16 @@ class Run:
 
     def _content(self, resumable: bool = False) -> checkpoint.Checkpoint:
         """What a checkpoint holds; ``best`` serves inference and is a fraction of the size."""
-        metadata = {
-            "selflift": selflift.__version__,
-            "step": self.state.step,
-            "lifter": {"skeleton": self.skeleton.name, **lifter_arguments(self.config)},
-            "normaliser": asdict(self.poses.normaliser),
-            "calibrated": self.poses.calibrated,
-            "depth_sign": self._depth_sign(),
-            "config": asdict(self.config),
-        }
+        metadata = metadata_of(self.config, self.poses, self.state, self.history)
         state = {}
         if resumable:
-            state = {
-                **self.state.state_dict(), "history": self.history, "watch": asdict(self.watch),
-            }  # fmt: skip
+            told = {"history": self.history, "watch": asdict(self.watch)}
+            state = {**self.state.state_dict(), **told}
         return checkpoint.Checkpoint(metadata, self._inference().state_dict(), state)
 
     def _restore(self) -> None:
         content, self._notes = self.files.restore()
-        if _defining(content.metadata.get("config", {})) != _defining(asdict(self.config)):
+        if defining(content.metadata.get("config", {})) != defining(asdict(self.config)):
             raise ValueError(
                 f"resume '{self.folder}': expected the config.yaml that the run began with, got "
                 "one that differs from the checkpoint's; restore it, or start a new run"
@@ -317,42 +301,8 @@ class Run:
         )
         return NonFiniteError(error.name, error.value, error.step, more)
 
-    def _depth_sign(self) -> dict[str, Any]:
-        sign = self.config.sign
-        settled_by = "anatomy"
-        if not sign.check:
-            settled_by = "the view sampler alone (sign.check=false)"
-        elif self.state.step < sign.first_step:
-            settled_by = f"nothing yet (anatomy is asked from step {sign.first_step} on)"
-        return {
-            "settled_by": settled_by,
-            "turned_over_at_steps": list(self.state.flips),
-            "knee_score": self.history[-1].get("knee_score") if self.history else None,
-        }
-
     def write_metrics(self) -> dict[str, Any]:
         """Write ``metrics.json`` from the present state; returns its content."""
-        state = self.state
-        metrics = {
-            "step": state.step,
-            "best_step": state.best_step,
-            "best_criterion": state.best if math.isfinite(state.best) else None,
-            "criterion": "log(bone_variation) + log(consistency_3d); uses no 3D truth",
-            "depth_sign": self._depth_sign(),
-            "validation": self.history,
-        }
+        metrics = metrics_of(self.config, self.state, self.history)
         self.files.write_metrics(metrics)
         return metrics
-
-
-def _defining(config: dict[str, Any]) -> dict[str, Any]:
-    """A run's config less what may differ when it goes on: where it lies and what it runs on."""
-    # As JSON, so that what was read from a file compares with what was not.
-    kept = json.loads(json.dumps(config))
-    for key in MAY_DIFFER:
-        *groups, name = key.split(".")
-        part = kept
-        for group in groups:
-            part = part.get(group, {})
-        part.pop(name, None)
-    return kept
