@@ -282,6 +282,8 @@ class EngineConfig:
             :func:`selflift.device.prefer_onednn`.
         keep_memory: Whether the CPU's freed memory is kept for the next step, see
             :func:`selflift.device.keep_freed_memory`.
+        deterministic: Whether every operator takes an algorithm that always gives the same bits,
+            see :func:`selflift.device.make_deterministic`; slower on GPUs.
     """
 
     precision: str = "auto"
@@ -290,6 +292,7 @@ class EngineConfig:
     compile: bool = False
     onednn: bool = True
     keep_memory: bool = True
+    deterministic: bool = False
 
 
 @dataclass

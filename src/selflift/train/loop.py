@@ -16,7 +16,13 @@ from selflift import checkpoint, parallel
 from selflift.atomic import atomic_path
 from selflift.config import TrainConfig, to_yaml
 from selflift.cycle import CycleOutput
-from selflift.device import choose_device, choose_precision, keep_freed_memory, prefer_onednn
+from selflift.device import (
+    choose_device,
+    choose_precision,
+    keep_freed_memory,
+    make_deterministic,
+    prefer_onednn,
+)
 from selflift.geometry.align import procrustes
 from selflift.geometry.anatomy import CLEAR_SCORE, knee_score
 from selflift.models import Lifter
@@ -55,6 +61,8 @@ class Run:
                 f"output_dir '{self.folder}': expected a new folder, got one that holds a run; "
                 f"continue it with resume={self.folder} or choose another output_dir"
             )
+        if config.engine.deterministic:
+            make_deterministic()
         self.device = choose_device(config.device)
         if config.trainer.threads > 0:
             torch.set_num_threads(config.trainer.threads)
@@ -298,6 +306,8 @@ class Run:
 def _defining(config: dict[str, Any]) -> dict[str, Any]:
     """A run's config less what may differ when it goes on: where it lies and what it runs on."""
     kept = {k: v for k, v in config.items() if k not in ("output_dir", "resume", "device")}
+    # Runs begun before there was such a switch go on too.
+    kept["engine"] = {k: v for k, v in kept.get("engine", {}).items() if k != "deterministic"}
     trainer = {k: v for k, v in kept.get("trainer", {}).items() if k not in ("progress", "threads")}
     # As JSON, so that what was read from a file compares with what was not.
     return json.loads(json.dumps({**kept, "trainer": trainer}))
