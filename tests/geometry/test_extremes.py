@@ -162,6 +162,14 @@ def test_knees_and_proportions_are_blind_to_the_unit(seed: int, scale: float) ->
     )
 
 
+@quick
+@given(seeds(), st.sampled_from(["collinear", "two points", "point"]), scales())
+def test_straight_poses_face_nowhere_and_are_undecided(seed: int, shape: str, size: float) -> None:
+    X = (size * body(seed, shape)).float()
+    assert (forward_direction(X, H36M_17) == 0).all()
+    assert knee_score(X, H36M_17) == 0
+
+
 def test_knees_of_poses_that_are_not_numbers_are_refused() -> None:
     X = body(0)
     X[1, 3] = torch.nan
@@ -196,9 +204,7 @@ def test_limbs_keep_their_lengths_when_they_are_exchanged(
     assert finite(mixed)
     size = float(bones.abs().max())
     had = bones.norm(dim=-1).sort(0).values
-    torch.testing.assert_close(
-        mixed.norm(dim=-1).sort(0).values, had, rtol=1e-4, atol=1e-5 * size
-    )
+    torch.testing.assert_close(mixed.norm(dim=-1).sort(0).values, had, rtol=1e-4, atol=1e-5 * size)
 
 
 @quick
@@ -368,9 +374,7 @@ def test_half_precision_is_computed_in_float32(dtype: torch.dtype) -> None:
         "bones_of": lambda: bones,
         "body_of": lambda: body_of(X, H36M_17),
         "foreshortened": lambda: foreshortened(X, X.norm(dim=-1)),
-        "rescale_bones": lambda: rescale_bones(
-            X, 0.1, H36M_17, torch.Generator().manual_seed(0)
-        ),
+        "rescale_bones": lambda: rescale_bones(X, 0.1, H36M_17, torch.Generator().manual_seed(0)),
         "recombine": lambda: recombine(X, 1.0, 1.0, H36M_17, torch.Generator().manual_seed(0)),
         "centre": lambda: centre(x, 0, "rotate").x,
         "apply": lambda: Normaliser("rotate", "sample", 1.0, 0.1).apply(x, H36M_17).x,

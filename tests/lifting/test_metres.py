@@ -7,7 +7,13 @@ import torch
 
 from selflift.geometry.camera import project
 from selflift.geometry.normalise import Normaliser, skeleton_height
-from selflift.lifting.metres import ANKLE_HEIGHT, can_be_lifted, height_share, in_metres
+from selflift.lifting.metres import (
+    ANKLE_HEIGHT,
+    NEAREST,
+    can_be_lifted,
+    height_share,
+    in_metres,
+)
 from selflift.models import Lifter
 from selflift.skeleton import COCO_17_HIP, H36M_17
 

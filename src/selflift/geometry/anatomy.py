@@ -17,8 +17,8 @@ from selflift.skeleton import Skeleton
 
 # Knee scores nearer to 0 than this tell neither a body nor its mirror image.
 CLEAR_SCORE = 0.1
-# Hips and head nearer to one line leave no forward direction, in units of the pose's coordinates.
-LEAST_SINE = 1e-12
+# Lengths that are no more than the rounding of coordinates, in its unit, say nothing.
+ROUNDINGS = 16
 
 
 def forward_direction(
@@ -43,7 +43,10 @@ def forward_direction(
     left = X[..., left_hip, :] - X[..., right_hip, :]
     up = X[..., skeleton.head, :] - X[..., skeleton.root, :]
     forward = torch.linalg.cross(left, up)
-    return forward / forward.norm(dim=-1, keepdim=True).clamp_min(LEAST_SINE)
+    size = forward.norm(dim=-1, keepdim=True)
+    reach = left.norm(dim=-1, keepdim=True) + up.norm(dim=-1, keepdim=True)
+    known = size > ROUNDINGS * torch.finfo(X.dtype).eps * reach
+    return torch.where(known, forward / torch.where(known, size, 1.0), 0.0)
 
 
 def knee_score(X: Float[Tensor, "batch J 3"], skeleton: Skeleton) -> float:
@@ -77,6 +80,9 @@ def knee_score(X: Float[Tensor, "batch J 3"], skeleton: Skeleton) -> float:
         line = unit_vectors(line)
         offset = X[..., knee, :] - X[..., hip, :]
         offset = offset - (offset * line).sum(-1, keepdim=True) * line
+        # What rounding leaves of a straight leg would count in full where all legs are straight.
+        bent = offset.norm(dim=-1, keepdim=True) > ROUNDINGS * torch.finfo(X.dtype).eps
+        offset = torch.where(bent, offset, 0.0)
         along += float((offset * forward).sum())
         total += float(offset.norm(dim=-1).sum())
     return along / total if total > 0 else 0.0
