@@ -86,13 +86,11 @@ def test_lengths_sizes_and_what_discriminators_see(seed: int, shape: str, scale:
         assert finite(slopes(function, X))
     for size in ("unit", "kept"):
         assert finite(slopes(partial(as_seen_by_discriminator, depth=C, size=size), x))
-        shown = few.float()
-        assert finite(slopes(lambda x, size=size: as_seen_by_discriminator(x, C, size, shown), x))
-    confidence = few.float()
-    for known in (None, confidence):
-        for common in (None, 0.1):
-            assert finite(slopes(lambda c: adapted(x, c, known, 0, common), torch.zeros_like(x)))
-            assert finite(slopes(lambda c: adapted(x, c, known, 0, common), -x))
+        seen = partial(as_seen_by_discriminator, depth=C, size=size, present=few.float())
+        assert finite(slopes(seen, x))
+    for known, common in product((None, few.float()), (None, 0.1)):
+        change = partial(adapted, x, confidence=known, root=0, size=common)
+        assert finite(slopes(change, torch.zeros_like(x)), slopes(change, -x))
 
 
 @quick

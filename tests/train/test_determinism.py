@@ -17,7 +17,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from selflift import device
 from selflift.config import TrainConfig
 from selflift.device import CUBLAS_CONFIG, make_deterministic
-from selflift.train.batches import Batch
 from selflift.train.check import check
 from selflift.train.loop import Run, _defining
 from selflift.train.state import TrainState
@@ -142,15 +141,9 @@ def test_a_run_is_deterministic_if_asked_and_the_same_as_without_on_a_cpu(tmp_pa
     weights = []
     for asked in (False, True):
         run = Run(small(tmp_path / str(asked), deterministic=asked))
-        step, seen = run.step, []
-
-        def watched(given: Batch, step: Any = step, seen: list[bool] = seen) -> Any:
-            seen.append(torch.are_deterministic_algorithms_enabled())
-            return step(given)
-
-        run.step = watched
-        run.train()
-        assert seen == [asked] * 4
+        for k in range(4):
+            run.step(run.batches(k))
+            assert torch.are_deterministic_algorithms_enabled() is asked
         assert torch.backends.cudnn.deterministic is asked
         weights.append([p.detach().clone() for p in run.state.lifter.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
