@@ -141,6 +141,15 @@ def test_straight_poses_face_nowhere_and_are_undecided(seed: int, shape: str, si
     assert knee_score(X, H36M_17) == 0
 
 
+@quick
+@given(seeds(), scales())
+def test_legs_straight_but_for_rounding_are_undecided(seed: int, size: float) -> None:
+    X = (size * body(seed)).float()
+    for hip, knee, ankle in H36M_17.legs:
+        X[:, knee] = 0.3 * X[:, hip] + 0.7 * X[:, ankle]
+    assert knee_score(X, H36M_17) == 0
+
+
 def test_knees_of_poses_that_are_not_numbers_are_refused() -> None:
     X = body(0)
     X[1, 3] = torch.nan
