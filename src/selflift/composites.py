@@ -27,7 +27,7 @@ from selflift.geometry.bodies import (
     recombine,
     rescale_bones,
 )
-from selflift.geometry.camera import backproject, project
+from selflift.geometry.camera import backproject, project_unchecked
 from selflift.geometry.normalise import body_size, pose_size
 from selflift.geometry.rotation import turn_about_root
 from selflift.skeleton import Skeleton
@@ -89,7 +89,7 @@ def make_composites(
     Y = turn_about_root(body_of(bones, skeleton), look, skeleton.root, depth)
     # A limb that the turn takes behind the camera stays before it.
     d = Y[..., 2].clamp_min(NEAREST) - depth
-    x = project(torch.cat([Y[..., :2], (depth + d)[..., None]], dim=-1))
+    x = project_unchecked(torch.cat([Y[..., :2], (depth + d)[..., None]], dim=-1))
     if size is not None:
         # Real poses are scaled in the image; the same factor scales their depth offsets.
         factor = (size / pose_size(x).clamp_min(MIN_SIZE))[:, None]
@@ -167,7 +167,9 @@ class BoneTable:
         length = bones_of(X, self.skeleton).norm(dim=-1)
         bones = [j for j in range(self.skeleton.num_joints) if j != self.skeleton.root]
         moving = resident(bones, X)
-        size = (length[:, moving] / mean[:, moving].clamp_min(MIN_SIZE)).median(-1).values
+        longer = (length[:, moving] / mean[:, moving].clamp_min(MIN_SIZE)).sort(-1).values
+        # The lower median; torch.median has no deterministic variant on GPUs.
+        size = longer[:, (len(bones) - 1) // 2]
         return mean * size[:, None]
 
     @torch.no_grad()

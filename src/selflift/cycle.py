@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selflift.geometry.camera import project
+from selflift.geometry.camera import project_unchecked
 from selflift.geometry.rotation import turn_about_root, turn_back
 from selflift.models.blocks import frozen_statistics
 from selflift.models.lifter import Lifter
@@ -99,15 +99,15 @@ def run_cycle(
     elevation = None if lifted.elevation_rad is None else lifted.elevation_rad[:batch]
     R = views.sample(x, elevation, generator)
     Y = turn_about_root(X, R, root, c)
-    y = project(keep_in_front(Y, lifter.min_depth))
+    y = project_unchecked(keep_in_front(Y, lifter.min_depth))
     with frozen_statistics(lifter):
         Y_hat = lifter.lift(y, None if confidence is None else confidence.roll(1, 0))
     X_hat = turn_back(Y_hat, R, X[..., root, :], c)
-    x_hat = project(keep_in_front(X_hat, lifter.min_depth))
+    x_hat = project_unchecked(keep_in_front(X_hat, lifter.min_depth))
     y_next = None
     if following is not None:
         Y_next = turn_about_root(lifted.X[batch:], R[following.of], root, c)
-        y_next = project(keep_in_front(Y_next, lifter.min_depth))
+        y_next = project_unchecked(keep_in_front(Y_next, lifter.min_depth))
     return CycleOutput(x, X, elevation, R, Y, y, Y_hat, X_hat, x_hat, confidence, y_next)
 
 
@@ -151,14 +151,14 @@ def as_seen_by_discriminator(
         depth: ``c``.
         size: ``"unit"``: every pose is scaled to :func:`~selflift.geometry.normalise.pose_size` 1;
             ``"kept"``: only the constant ``c`` brings them to the order of 1.
-        present: 1 where a joint is shown, else 0; hidden joints come to lie at the origin. All are
-            shown if ``None``.
+        present: 1 where a joint is shown, else 0; hidden joints come to lie at the origin, whatever
+            stands in their place. All are shown if ``None``.
 
     Raises:
         ValueError: If ``size`` is unknown.
     """
     if present is not None:
-        x = x * present[..., None]
+        x = torch.where(present[..., None] > 0, x, 0.0)
     if size == "kept":
         return x * depth
     if size != "unit":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 from collections.abc import Iterable
 from functools import lru_cache
@@ -82,6 +83,37 @@ def choose_precision(device: torch.device, width: int) -> str:
         )
         fast = any(ask() for ask in asked)
     return "bfloat16" if fast and width >= BFLOAT16_WIDTH else "float32"
+
+
+# What cuBLAS reads when it starts: work space of its own for each stream, so that products that run
+# side by side don't share any, which would let their order decide on the kernel.
+CUBLAS_CONFIG = "CUBLAS_WORKSPACE_CONFIG"
+CUBLAS_DETERMINISTIC = (":4096:8", ":16:8")
+
+
+def make_deterministic() -> None:
+    """Let operators with several algorithms take one that always gives the same bits.
+
+    In this process, from now on. An operator that has none raises a ``RuntimeError`` where it would
+    run. On the CPU nothing changes but speed. TF32 is another matter, and left as it is: it rounds
+    the same way each time, and PyTorch multiplies float32 without it unless told to.
+
+    Raises:
+        ValueError: If cuBLAS was told otherwise, or CUDA has started already, which is too late.
+    """
+    given = os.environ.get(CUBLAS_CONFIG)
+    if torch.cuda.is_available() and given not in CUBLAS_DETERMINISTIC:
+        late = torch.cuda.is_initialized()
+        if late or given is not None:
+            raise ValueError(
+                f"engine.deterministic: expected {CUBLAS_CONFIG}={CUBLAS_DETERMINISTIC[0]} in the "
+                f"environment{' before CUDA starts' if late else ''}, got "
+                f"{'none' if given is None else repr(given)}; set it before starting Python"
+            )
+        os.environ[CUBLAS_CONFIG] = CUBLAS_DETERMINISTIC[0]
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
 
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4

@@ -3,6 +3,9 @@ r"""The terms of the objective, one function each.
 ``min_G  w_2D L_2D + w_3D L_3D + w_adv L_adv(G, D) + w_temporal L_T(G, T)`` against
 ``min_D L_adv`` and ``min_T L_T``. Distances are squared, summed over coordinates, averaged over
 poses, and averaged or summed over joints (which of the two the paper does is not known).
+
+No poses at all have no mean, and are refused. Half precision is computed in float32, and float32
+comes back.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from selflift.geometry.precision import widened
 from selflift.skeleton import Skeleton
 
 GAMES = ("cross_entropy", "least_squares", "wasserstein")
@@ -30,7 +34,7 @@ def consistency_3d(
         joints: ``"mean"`` or ``"sum"`` over joints; poses are always averaged.
 
     Raises:
-        ValueError: If ``joints`` is unknown.
+        ValueError: If ``joints`` is unknown or there is no pose.
     """
     return _squared_distance(Y, Y_hat, joints)
 
@@ -48,15 +52,20 @@ def consistency_2d(
         x_hat: What the cycle makes of them.
         joints: ``"mean"`` or ``"sum"`` over joints; poses are always averaged.
         confidence: Weight of each joint; a missing joint has 0 and counts for nothing, also not in
-            the mean. All 1 if ``None``.
+            the mean, whatever stands in its place. All 1 if ``None``.
 
     Raises:
-        ValueError: If ``joints`` is unknown.
+        ValueError: If ``joints`` is unknown or there is no pose.
     """
     return _squared_distance(x, x_hat, joints, confidence)
 
 
 def _squared_distance(a: Tensor, b: Tensor, joints: str, weight: Tensor | None = None) -> Tensor:
+    a, b = _poses(a, b)
+    if weight is not None:
+        # Before the difference, through which a NaN would get into the gradient.
+        present = (weight > 0)[..., None]
+        a, b = torch.where(present, a, 0.0), torch.where(present, b, 0.0)
     distance = (a - b).square().sum(-1)
     if weight is not None:
         distance = distance * weight
@@ -68,7 +77,12 @@ def _squared_distance(a: Tensor, b: Tensor, joints: str, weight: Tensor | None =
 
 
 def correction_size(correction: Float[Tensor, "*batch J 2"]) -> Float[Tensor, ""]:
-    """``|C(x_s)|^2``: how much the domain adapter changes, averaged over joints and poses."""
+    """``|C(x_s)|^2``: how much the domain adapter changes, averaged over joints and poses.
+
+    Raises:
+        ValueError: If there is no pose.
+    """
+    (correction,) = _poses(correction)
     return correction.square().sum(-1).mean()
 
 
@@ -87,7 +101,11 @@ def bone_constancy(
         X: Lifted poses, in the camera's axes.
         corrected: The same at those depths, root-centred.
         skeleton: The layout.
+
+    Raises:
+        ValueError: If there is no pose.
     """
+    X, corrected = _poses(X, corrected)
     depth = X[..., 2] - X[:, skeleton.root, None, 2]
     return (depth - corrected[..., 2]).square().mean()
 
@@ -105,8 +123,9 @@ def discriminator_loss(
         fake: Logits of generated poses.
 
     Raises:
-        ValueError: If the game is unknown.
+        ValueError: If the game is unknown or there is no pose.
     """
+    real, fake = _poses(real, fake)
     if game == "cross_entropy":
         return F.softplus(-real).mean() + F.softplus(fake).mean()
     if game == "least_squares":
@@ -124,8 +143,9 @@ def generator_loss(game: str, fake: Float[Tensor, "*batch"]) -> Float[Tensor, ""
         fake: Logits of generated poses.
 
     Raises:
-        ValueError: If the game is unknown.
+        ValueError: If the game is unknown or there is no pose.
     """
+    (fake,) = _poses(fake)
     if game == "cross_entropy":
         return F.softplus(-fake).mean()
     if game == "least_squares":
@@ -148,8 +168,9 @@ def discriminator_accuracies(
         fake: Logits of generated poses.
 
     Raises:
-        ValueError: If the game is unknown.
+        ValueError: If the game is unknown or there is no pose.
     """
+    real, fake = _poses(real, fake)
     if game == "cross_entropy":
         border = torch.zeros_like(real.mean())
     elif game == "least_squares":
@@ -177,9 +198,13 @@ def r1_penalty(
     Args:
         discriminator: Logits of poses.
         real: Real poses.
+
+    Raises:
+        ValueError: If there is no pose.
     """
     real = real.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
+    (gradient,) = _poses(gradient)
     return 0.5 * gradient.square().sum((-2, -1)).mean()
 
 
@@ -196,12 +221,23 @@ def gradient_penalty(
         real: Real poses.
         fake: Generated poses.
         mix: Share of the real pose in each mixture, in [0, 1].
+
+    Raises:
+        ValueError: If there is no pose.
     """
     mix = mix[:, None, None]
     between = (mix * real + (1 - mix) * fake).detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
+    (gradient,) = _poses(gradient)
     norm = gradient.square().sum((-2, -1)).add(1e-12).sqrt()
     return (norm - 1).square().mean()
+
+
+def _poses(*given: Tensor) -> tuple[Tensor, ...]:
+    """Poses or logits in float32 at least; the mean of none would be NaN."""
+    if any(x.numel() == 0 for x in given):
+        raise ValueError("losses: expected at least one pose, got none; leave the term out")
+    return widened(*given)
 
 
 def _unknown(game: str) -> ValueError:

@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from selflift.geometry.precision import widened
 from selflift.geometry.rotation import azimuth, pitch
 
 KINDS = ("paper", "known", "learned")
@@ -63,7 +64,8 @@ class ViewSampler:
         """One random view per sample: :meth:`level` it, then :meth:`look` at it.
 
         Args:
-            like: A tensor that gives the number of samples, the dtype and the device.
+            like: A tensor that gives the number of samples, the dtype (float32 for half precision)
+                and the device.
             elevation_rad: The samples' own elevation; used by ``learned`` alone.
             generator: Source of randomness, on the device of ``like``.
 
@@ -82,7 +84,7 @@ class ViewSampler:
             like: As in :meth:`sample`.
             elevation_rad: As in :meth:`sample`.
         """
-        return pitch(-self._own_elevation(like.new_empty(len(like)), elevation_rad))
+        return pitch(-self._own_elevation(_one_each(like), elevation_rad))
 
     def look(
         self,
@@ -100,7 +102,7 @@ class ViewSampler:
         Returns:
             From the upright body's frame to the camera's, and the camera's elevation in radians.
         """
-        like = like.new_empty(len(like))
+        like = _one_each(like)
 
         def uniform() -> Tensor:
             return torch.empty_like(like).uniform_(-1, 1, generator=generator)
@@ -111,7 +113,7 @@ class ViewSampler:
         else:
             own = self._own_elevation(like, elevation_rad)
             noise = torch.empty_like(like).normal_(generator=generator)
-            if self.kind == "known":
+            if self.kind == "known" or len(own) == 0:
                 new = own + math.radians(self.elevation_std_deg) * noise
             else:
                 new = own.mean() + own.std(correction=0) * noise
@@ -127,4 +129,9 @@ class ViewSampler:
                 "view.kind 'learned': expected a lifter with an elevation head, got none; "
                 "set model.lifter.elevation=true"
             )
-        return elevation_rad
+        return widened(elevation_rad)[0]
+
+
+def _one_each(like: Tensor) -> Tensor:
+    """A number for each sample, yet to be filled."""
+    return widened(like.new_empty(len(like)))[0]

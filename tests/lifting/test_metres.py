@@ -7,7 +7,13 @@ import torch
 
 from selflift.geometry.camera import project
 from selflift.geometry.normalise import Normaliser, skeleton_height
-from selflift.lifting.metres import ANKLE_HEIGHT, can_be_lifted, height_share, in_metres
+from selflift.lifting.metres import (
+    ANKLE_HEIGHT,
+    NEAREST,
+    can_be_lifted,
+    height_share,
+    in_metres,
+)
 from selflift.models import Lifter
 from selflift.skeleton import COCO_17_HIP, H36M_17
 
@@ -46,3 +52,22 @@ def test_a_pose_takes_its_root_an_extent_and_enough_joints(
     x_px[4, 3], confidence[4, 3] = torch.nan, 0
     lifter = Lifter(width=8, num_blocks=1, confidences=confidences)
     assert can_be_lifted(x_px, confidence, lifter).tolist() == [c == "y" for c in expected]
+
+
+def test_a_joint_stays_before_the_camera_and_a_body_without_height_is_marked() -> None:
+    lifter, skeleton = Lifter(width=8, num_blocks=1).eval(), H36M_17
+    normaliser = Normaliser("rotate", "sample", 1.0, 0.1)
+    rays = 0.1 * torch.randn(3, 17, 2, generator=torch.Generator().manual_seed(0))
+    seen = normaliser.apply(rays, skeleton)
+    d = torch.zeros(3, 17)
+    # Nearer than the camera itself.
+    d[1, 5] = -3 * lifter.depth * float(seen.factor[1])
+    X = in_metres(seen.x, d, rays, seen, lifter, normaliser, 1.7)
+    assert torch.isfinite(X).all()
+    ahead = (X @ seen.R.mT)[..., 2]
+    assert (ahead > 0).all()
+    assert float(ahead[1, 5] / ahead[1, 0]) == pytest.approx(NEAREST, rel=1e-3)
+    arms = torch.zeros(3, 17, 2)
+    arms[:, 12:] = seen.x[:, 12:]
+    flat = in_metres(arms, torch.zeros(3, 17), rays, seen, lifter, normaliser, 1.7)
+    assert torch.isnan(flat).all()

@@ -1,4 +1,7 @@
-"""Two steps in float64 with everything in them; run by test_parallel, in one process or several."""
+"""Two steps with everything in them, in float64 or float32; in one process or several.
+
+Run by test_parallel and test_determinism.
+"""
 
 from __future__ import annotations
 
@@ -37,27 +40,28 @@ def config() -> TrainConfig:
     return made
 
 
-def main(path: str) -> None:
+def main(path: str, dtype: torch.dtype) -> None:
     made = config()
+    made.engine.precision = "float32"
     with parallel.joined(torch.device("cpu"), timeout_s=60):
         state = TrainState.create(made, "h36m_17", torch.device("cpu"), num_people=8)
         for network in (*state.networks.values(), state.average):
-            network.double()
+            network.to(dtype)
         bones = state.bones
         assert bones is not None
-        bones.sums, bones.counts = bones.sums.double(), bones.counts.double()
+        bones.sums, bones.counts = bones.sums.to(dtype), bones.counts.to(dtype)
         told = {}
         for step in range(2):
-            x, others = poses(step, POSES), poses(step + 7, 18)
+            x, others = poses(step, POSES).to(dtype), poses(step + 7, 18).to(dtype)
             of = torch.arange(0, POSES, 2)
-            confidence = (poses(step + 20, POSES)[..., 0] < 0.06).double()
+            confidence = (poses(step + 20, POSES)[..., 0] < 0.06).to(dtype)
             confidence[:, 0] = 1
             batch = Batch(
                 x,
                 confidence,
-                NextFrames(x[of] + poses(step + 30, len(of)) / 5, of, confidence[of]),
+                NextFrames(x[of] + poses(step + 30, len(of)).to(dtype) / 5, of, confidence[of]),
                 source=others,
-                source_confidence=torch.ones(18, 17).double(),
+                source_confidence=torch.ones(18, 17, dtype=dtype),
                 person=torch.arange(POSES + 18) % 8,
             )
             out = train_step(state, batch, made, ViewSampler("learned"))
@@ -81,4 +85,4 @@ def threads() -> list[str]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], getattr(torch, sys.argv[2]))

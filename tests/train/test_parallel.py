@@ -42,8 +42,9 @@ def finish(process: subprocess.Popen[str]) -> str:
 
 def test_three_processes_do_what_one_does(tmp_path: Path) -> None:
     script = str(Path(__file__).parent / "shared_step.py")
-    finish(launch(3, script, str(tmp_path / "three.pt")))
-    done = subprocess.run([sys.executable, script, str(tmp_path / "one.pt")], timeout=240)
+    finish(launch(3, script, str(tmp_path / "three.pt"), "float64"))
+    command = [sys.executable, script, str(tmp_path / "one.pt"), "float64"]
+    done = subprocess.run(command, timeout=240)
     assert done.returncode == 0
     one, three = (torch.load(tmp_path / f"{n}.pt", weights_only=True) for n in ("one", "three"))
     assert one.keys() == three.keys()

@@ -284,6 +284,8 @@ class EngineConfig:
             :func:`selflift.device.keep_freed_memory`.
         anomaly: Whether every step is searched for NaN and infinite values, each with the
             operation that it came from: many times slower, to look into a run that stopped.
+        deterministic: Whether every operator takes an algorithm that always gives the same bits,
+            see :func:`selflift.device.make_deterministic`; slower on GPUs.
     """
 
     precision: str = "auto"
@@ -293,6 +295,7 @@ class EngineConfig:
     onednn: bool = True
     keep_memory: bool = True
     anomaly: bool = False
+    deterministic: bool = False
 
 
 @dataclass

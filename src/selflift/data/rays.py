@@ -39,25 +39,26 @@ def rays_of(poses: PoseSet, centre_method: str) -> Float[Tensor, "N J 2"]:
             f"{int(missing[:, poses.skeleton.root].sum())} of {len(poses)} without it; leave them "
             "out: PoseSet.select(poses.confidence[:, root] > 0)"
         )
-    pixels = torch.from_numpy(poses.poses_2d)
+    pixels = _without(torch.from_numpy(poses.poses_2d), missing)
     if poses.cameras is None:
         if centre_method == "rotate":
             raise ValueError(
                 "poses: expected cameras (intrinsics) for normalise.centre=rotate, got none; "
                 "set normalise.centre=translate or add cameras to the set"
             )
-        return _without(pixels.to(torch.float32, copy=True), missing)
+        return pixels.to(torch.float32, copy=True)
     index = poses.camera.index
     parts = []
     for start in range(0, len(poses), CHUNK):
         rows = slice(start, start + CHUNK)
         intrinsics = poses.cameras.intrinsics(index[rows]).map(torch.Tensor.double)
         parts.append(pixels_to_rays(pixels[rows].double(), intrinsics).float())
-    return _without(torch.cat(parts), missing)
+    return torch.cat(parts)
 
 
-def _without(rays: Tensor, missing: Tensor | None) -> Tensor:
-    return rays if missing is None else rays.masked_fill_(missing[..., None], torch.nan)
+def _without(pixels: Tensor, missing: Tensor | None) -> Tensor:
+    """Pixels without those of missing joints, which may be anything."""
+    return pixels if missing is None else pixels.masked_fill(missing[..., None], torch.nan)
 
 
 def confidences_of(poses: PoseSet, taken: bool) -> Float[Tensor, "N J"] | None:

@@ -59,6 +59,8 @@ def reprojection_error(
             f"{float(off.max()):.4g} mm off the origin; subtract the root, or name it"
         )
     placed = prediction + poses_3d[:, root, None]
-    distance = (project_pixels(placed, intrinsics) - poses_2d).norm(dim=-1)
+    behind = placed[..., 2] <= 0
+    ahead = torch.where(behind[..., None], torch.ones_like(placed), placed)
+    distance = (project_pixels(ahead, intrinsics) - poses_2d).norm(dim=-1)
     error = distance.masked_fill(missing, 0).sum(-1) / (~missing).sum(-1)
-    return error.masked_fill((placed[..., 2] <= 0).any(-1), torch.nan)
+    return error.masked_fill(behind.any(-1), torch.nan)

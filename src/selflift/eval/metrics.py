@@ -12,7 +12,8 @@ aligned to the truth first, and only numbers of the same variant can be compared
 * :func:`depth_flip_mpjpe`: an oracle, the better of a pose and its mirror image in depth.
 
 The mean runs over all joints of the layout, a root that is zero on both sides included, as is the
-field's custom. A pose that can't be scored raises: no error is ever 0 by default.
+field's custom. A pose that can't be scored raises: no error is ever 0 by default. Half precision is
+scored in float32, and the errors are float32.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from torch import Tensor
 
 from selflift.geometry.align import procrustes, scale_norm
 from selflift.geometry.align import scale_fit as scale_lsq
+from selflift.geometry.precision import least_size, widened
+
+# Poses are of a size so many times further from where squares over- and underflow.
+LEAST_SIZES = 1e4
 
 
 def distances(
@@ -85,6 +90,7 @@ def mpjpe_train_scale(
             "training set with selflift.eval.metrics.training_scale"
         )
     check_scorable(prediction, target)
+    prediction, target = widened(prediction, target)
     return _distances(mm_per_unit * prediction, target).mean(-1)
 
 
@@ -106,6 +112,7 @@ def training_scale(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N 
     """
     check_scorable(prediction, target)
     # Sums over a whole set lose digits in single precision, sums over one pose don't.
+    prediction, target = widened(prediction, target)
     overlap = float((prediction * target).sum((-2, -1)).double().sum())
     power = float((prediction * prediction).sum((-2, -1)).double().sum())
     if not overlap > 0:
@@ -217,12 +224,13 @@ def check_scorable(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N 
         target: Truth.
 
     Raises:
-        ValueError: If there is no pose, a value is NaN or infinite, or a pose has all joints in
-            one point.
+        ValueError: If there is no pose, a value is NaN or infinite, a pose has all joints in one
+            point, or is too large or too small for its square to be a number.
     """
     if len(prediction) == 0:
         raise ValueError("metrics: expected at least one pose, got none")
-    for name, poses in (("predictions", prediction), ("true poses", target)):
+    given = zip(("predictions", "true poses"), widened(prediction, target), strict=True)
+    for name, poses in given:
         # The largest value of a pose is NaN or Inf if any of its values is.
         largest = poses.abs().amax((-2, -1))
         bad = ~torch.isfinite(largest)
@@ -230,6 +238,12 @@ def check_scorable(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N 
             raise ValueError(
                 f"metrics: expected finite {name}, got NaN or Inf in {int(bad.sum())} of "
                 f"{len(poses)} poses (first: pose {int(bad.int().argmax())})"
+            )
+        least = LEAST_SIZES * least_size(poses.dtype)
+        if not bool(((largest > least) & (largest < 1 / least) | (largest == 0)).all()):
+            raise ValueError(
+                f"metrics: expected {name} of a size between {least:.0e} and {1 / least:.0e}, got "
+                f"{float(largest.min()):.3g} to {float(largest.max()):.3g}; give them in mm"
             )
         extent = (poses - poses[:, :1]).abs().amax((-2, -1))
         flat = extent <= 16 * torch.finfo(poses.dtype).eps * largest
@@ -244,4 +258,5 @@ def check_scorable(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N 
 def _distances(
     prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]
 ) -> Float[Tensor, "N J"]:
+    prediction, target = widened(prediction, target)
     return (prediction - target).norm(dim=-1)

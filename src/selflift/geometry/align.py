@@ -5,6 +5,9 @@ r"""Alignment of a predicted pose to its truth before the error is measured.
 * :func:`procrustes`: scale, rotation and translation that minimise ``|s R P + t - T|^2``
   (PA-MPJPE), *proper* (``det R = 1``) or with reflection allowed; :func:`procrustes_both`: both.
 
+Poses may be flat, straight, or of any size that their precision can hold. Half precision is
+computed in float32, and float32 comes back.
+
 Source: Umeyama, "Least-squares estimation of transformation parameters between two point
 patterns", PAMI 1991. Everything is batched: one SVD call for any number of poses.
 """
@@ -16,6 +19,8 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from selflift.geometry.precision import power_of_two, widened
 
 
 def scale_fit(
@@ -33,12 +38,14 @@ def scale_fit(
         The scaled predictions, in the target's unit.
 
     Raises:
-        ValueError: If a prediction has no extent, so that no scale exists.
+        ValueError: If a prediction has no extent, so that no scale exists, or a value is NaN or
+            infinite.
     """
-    power = (prediction * prediction).sum((-2, -1), keepdim=True)
+    P, T, unit = _of_order_one(prediction, target, "scale_fit")
+    power = (P * P).sum((-2, -1), keepdim=True)
     if not bool((power > 0).all()):
         raise ValueError(_no_extent("scale_fit"))
-    return prediction * ((prediction * target).sum((-2, -1), keepdim=True) / power)
+    return P * ((P * T).sum((-2, -1), keepdim=True) / power) * unit
 
 
 def scale_norm(
@@ -54,15 +61,17 @@ def scale_norm(
         The scaled predictions, in the target's unit, each of its target's norm.
 
     Raises:
-        ValueError: If a prediction or a target has no extent, so that no scale exists.
+        ValueError: If a prediction or a target has no extent, so that no scale exists, or a value
+            is NaN or infinite.
 
     Source: bastianwandt/ElePose, ``utils/metrics_batch.py``.
     """
-    norm_p = prediction.square().sum((-2, -1), keepdim=True).sqrt()
-    norm_t = target.square().sum((-2, -1), keepdim=True).sqrt()
+    P, T, unit = _of_order_one(prediction, target, "scale_norm")
+    norm_p = P.square().sum((-2, -1), keepdim=True).sqrt()
+    norm_t = T.square().sum((-2, -1), keepdim=True).sqrt()
     if not bool(((norm_p > 0) & (norm_t > 0)).all()):
         raise ValueError(_no_extent("scale_norm"))
-    return prediction * (norm_t / norm_p)
+    return P * (norm_t / norm_p) * unit
 
 
 def procrustes(
@@ -82,7 +91,8 @@ def procrustes(
         The aligned predictions, in the target's frame and unit.
 
     Raises:
-        ValueError: If a prediction or a target has all joints in one point.
+        ValueError: If a prediction or a target has all joints in one point, or a value is NaN or
+            infinite.
     """
     pair = _decompose(prediction, target)
     return pair.aligned(pair.best if reflection else pair.proper)
@@ -102,7 +112,8 @@ def procrustes_both(
         the target's frame and unit; they are equal where a rotation fits best.
 
     Raises:
-        ValueError: If a prediction or a target has all joints in one point.
+        ValueError: If a prediction or a target has all joints in one point, or a value is NaN or
+            infinite.
     """
     pair = _decompose(prediction, target)
     return pair.aligned(pair.proper), pair.aligned(pair.best)
@@ -118,6 +129,7 @@ class _Decomposition(NamedTuple):
         Vh: Right singular vectors, as rows.
         ratio: Norm of the centred target over that of the centred prediction.
         mu_t: Centre of the target.
+        unit: What the target's coordinates are counted in.
     """
 
     P: Tensor
@@ -126,6 +138,7 @@ class _Decomposition(NamedTuple):
     Vh: Tensor
     ratio: Tensor
     mu_t: Tensor
+    unit: Tensor
 
     @property
     def best(self) -> Tensor:
@@ -143,23 +156,38 @@ class _Decomposition(NamedTuple):
         """The prediction after the similarity transform with these signs."""
         R = (self.U * signs[..., None, :]) @ self.Vh
         s = (self.S * signs).sum(-1)[..., None, None] * self.ratio
-        return self.P @ (s * R) + self.mu_t
+        return (self.P @ (s * R) + self.mu_t) * self.unit
 
 
 def _decompose(
     prediction: Float[Tensor, "*batch J 3"], target: Float[Tensor, "*batch J 3"]
 ) -> _Decomposition:
-    mu_p = prediction.mean(-2, keepdim=True)
-    mu_t = target.mean(-2, keepdim=True)
-    P = prediction - mu_p
-    T = target - mu_t
+    given_p, given_t, unit = _of_order_one(prediction, target, "procrustes")
+    mu_t = given_t.mean(-2, keepdim=True)
+    P = given_p - given_p.mean(-2, keepdim=True)
+    T = given_t - mu_t
     norm_p = P.square().sum((-2, -1), keepdim=True).sqrt()
     norm_t = T.square().sum((-2, -1), keepdim=True).sqrt()
-    if not bool(((norm_p > _rounding(prediction)) & (norm_t > _rounding(target))).all()):
+    if not bool(((norm_p > _rounding(given_p)) & (norm_t > _rounding(given_t))).all()):
         raise ValueError(_no_extent("procrustes"))
     # Unit norms keep the SVD well scaled whatever the unit of either side.
     U, S, Vh = torch.linalg.svd((P / norm_p).mT @ (T / norm_t))
-    return _Decomposition(P, U, S, Vh, norm_t / norm_p, mu_t)
+    return _Decomposition(P, U, S, Vh, norm_t / norm_p, mu_t, unit)
+
+
+def _of_order_one(
+    prediction: Tensor, target: Tensor, function: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Predictions and targets whose squares neither over- nor underflow, and the targets' unit."""
+    prediction, target = widened(prediction, target)
+    largest = [X.abs().amax((-2, -1), keepdim=True) for X in (prediction, target)]
+    if not bool(torch.isfinite(torch.stack(largest)).all()):
+        raise ValueError(
+            f"{function}: expected finite poses, got NaN or Inf in at least one; drop such poses "
+            "before scoring"
+        )
+    units = [power_of_two(size) for size in largest]
+    return prediction / units[0], target / units[1], units[1]
 
 
 def _no_extent(function: str) -> str:

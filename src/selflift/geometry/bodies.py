@@ -3,7 +3,7 @@ r"""Bodies taken apart and put together again: bones, their lengths, and limbs o
 A body is the tree of its bones: joint = parent + bone. Limbs in other people's proportions, or the
 legs of one pose under the trunk of another, make new bodies that are as plausible as the ones they
 come from. Everything here works on root-centred 3D poses of any source, in any unit; nothing is
-measured on 3D truth.
+measured on 3D truth. Half precision is computed in float32, and float32 comes back.
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selflift.device import resident
+from selflift.geometry.precision import least_size, widened
 from selflift.skeleton import Skeleton
 
 
 def bones_of(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch J 3"]:
     """The bone that leads to each joint from its parent; zero for the root."""
+    (X,) = widened(X)
     parents = [p if p >= 0 else j for j, p in enumerate(skeleton.parents)]
     return X - X[..., resident(parents, X), :]
 
 
 def body_of(bones: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch J 3"]:
     """The root-centred body that has these bones; the inverse of :func:`bones_of`."""
+    (bones,) = widened(bones)
     # Which bones lie between each joint and the root: a body is a sum, one matrix product.
     chains = resident(_chains(skeleton), bones, bones.dtype)
     return chains.view(skeleton.num_joints, skeleton.num_joints) @ bones
@@ -44,6 +47,7 @@ def foreshortened(
         bones: In the camera's axes.
         lengths: How long each should be.
     """
+    bones, lengths = widened(bones, lengths)
     across = bones[..., :2].square().sum(-1)
     depth = (lengths.square() - across).clamp_min(0).sqrt() * bones[..., 2].sign()
     return torch.cat([bones[..., :2], depth[..., None]], dim=-1)
@@ -56,6 +60,7 @@ def rescale_bones(
     generator: torch.Generator,
 ) -> Float[Tensor, "batch J 3"]:
     """Bones of other proportions: each length times ``exp(N(0, std))``, left and right alike."""
+    (bones,) = widened(bones)
     factor = torch.empty_like(bones[..., 0]).normal_(0, std, generator=generator)
     # Every pair takes the draw of its first joint.
     first = [min(j, other) for j, other in enumerate(skeleton.mirror)]
@@ -84,13 +89,16 @@ def recombine(
         skeleton: The layout; a part that it doesn't have stays as it is.
         generator: Source of randomness, on the device of ``bones``.
     """
+    (bones,) = widened(bones)
     result = bones.clone()
 
-    def put(joints: list[int], turn: Tensor, donor: Tensor, share: float) -> None:
+    def put(
+        joints: list[int], turn: Tensor, donor: Tensor, share: float, can: Tensor | None = None
+    ) -> None:
         draw = torch.empty_like(bones[:, 0, 0]).uniform_(generator=generator)
         part = resident(joints, bones)
         new = bones[donor][:, part] @ turn.mT
-        chosen = (draw < share)[:, None, None]
+        chosen = (draw < share if can is None else (draw < share) & can)[:, None, None]
         result[:, part] = torch.where(chosen, new, result[:, part])
 
     def donors() -> Tensor:
@@ -108,7 +116,9 @@ def recombine(
             body = body_of(bones, skeleton)
             frame = _frame(body[:, shoulders[0]] - body[:, shoulders[1]], bones[:, attached])
             donor = donors()
-            put(joints, frame @ frame[donor].mT, donor, arms)
+            # Shoulders in one point, or on the line of the spine, turn no arm: it stays.
+            can = frame.square().sum((-2, -1)) > 2.5
+            put(joints, frame @ frame[donor].mT, donor, arms, can & can[donor])
     return result
 
 
@@ -175,8 +185,12 @@ def _about_vertical(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _frame(across: Tensor, along: Tensor) -> Tensor:
-    """Right-handed orthonormal frames, their axes as columns."""
-    a = across / across.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    """Right-handed orthonormal frames, their axes as columns; axes of 0 where there is no frame."""
+    least = least_size(across.dtype)
+    a = across / across.norm(dim=-1, keepdim=True).clamp_min(least)
     b = along - (along * a).sum(-1, keepdim=True) * a
-    b = b / b.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    # What rounding leaves of a spine along the shoulders is no direction.
+    rounding = 16 * torch.finfo(along.dtype).eps * along.norm(dim=-1, keepdim=True)
+    size = b.norm(dim=-1, keepdim=True)
+    b = torch.where(size > rounding, b / size.clamp_min(least), 0.0)
     return torch.stack([a, b, torch.linalg.cross(a, b)], dim=-1)

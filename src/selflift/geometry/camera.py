@@ -10,6 +10,9 @@ Frames, stated once and used everywhere:
 The method itself only uses the camera of focal length 1 at the origin
 (:func:`project`, :func:`backproject`); intrinsics and Human3.6M's lens model
 (three radial and two tangential coefficients) serve to get from pixels to that plane and back.
+
+What has no image, such as a point behind the camera, is refused; a NaN, which marks a missing
+joint, stays one. Half precision is computed in float32, and float32 comes back.
 """
 
 from __future__ import annotations
@@ -21,7 +24,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from selflift.geometry.precision import widened
+
 UNDISTORT_ITERATIONS = 20
+# How far from a distorted point, in the normalised plane, its undistorted one may come back to: a
+# pixel or so.
+UNDISTORT_ERROR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,31 @@ def project(X: Float[Tensor, "*batch J 3"]) -> Float[Tensor, "*batch J 2"]:
 
     Returns:
         Points in the normalised plane.
+
+    Raises:
+        ValueError: If a point lies behind the camera or in its plane.
     """
+    x = project_unchecked(X)
+    bad = (X[..., 2] <= 0) | torch.isinf(x).any(-1)
+    if bool(bad.any()):
+        raise ValueError(
+            f"project: expected points in front of the camera (z > 0), got {int(bad.sum())} of "
+            f"{bad.numel()} behind it or in its plane; leave them out, or check the axes (z "
+            "points forward)"
+        )
+    return x
+
+
+def project_unchecked(X: Float[Tensor, "*batch J 3"]) -> Float[Tensor, "*batch J 2"]:
+    """:func:`project` in tensor operations alone, for depths that are known to be above 0.
+
+    Args:
+        X: Points in front of the camera, such as :func:`selflift.cycle.keep_in_front` gives.
+
+    Returns:
+        Points in the normalised plane; no image of what is not in front.
+    """
+    (X,) = widened(X)
     return X[..., :2] / X[..., 2:]
 
 
@@ -74,6 +106,7 @@ def backproject(
     Returns:
         Points in the camera frame.
     """
+    x, z = widened(x, z)
     z = z[..., None]
     return torch.cat([x * z, z], dim=-1)
 
@@ -91,7 +124,15 @@ def distort(x: Float[Tensor, "*batch J 2"], intrinsics: Intrinsics) -> Float[Ten
 
     Returns:
         Distorted points in the normalised plane.
+
+    Raises:
+        ValueError: If a point is so far off the axis that no lens could show it.
     """
+    return _known("distort", x, _distorted(x, intrinsics))
+
+
+def _distorted(x: Tensor, intrinsics: Intrinsics) -> Tensor:
+    (x,) = widened(x)
     k = intrinsics.radial[..., None, :]
     p = intrinsics.tangential[..., None, :]
     r2 = (x * x).sum(-1, keepdim=True)
@@ -114,13 +155,18 @@ def undistort(
 
     Returns:
         Ideal points in the normalised plane.
+
+    Raises:
+        ValueError: If a point is none that the lens can show: the iteration doesn't get there.
     """
+    (x,) = widened(x)
     if not (intrinsics.radial.any() or intrinsics.tangential.any()):
         return x
     ideal = x
     for _ in range(UNDISTORT_ITERATIONS):
-        ideal = ideal + (x - distort(ideal, intrinsics))
-    return ideal
+        ideal = ideal + (x - _distorted(ideal, intrinsics))
+    missed = (_distorted(ideal, intrinsics) - x).abs() > UNDISTORT_ERROR * (1 + x.abs())
+    return _known("undistort", x, ideal.masked_fill(missed, torch.inf))
 
 
 def project_pixels(
@@ -134,6 +180,10 @@ def project_pixels(
 
     Returns:
         Points in pixels.
+
+    Raises:
+        ValueError: If a point is not in front of the camera, or so far off the axis that no lens
+            could show it.
     """
     x = distort(project(X), intrinsics)
     return x * intrinsics.f_px[..., None, :] + intrinsics.c_px[..., None, :]
@@ -150,7 +200,16 @@ def pixels_to_rays(
 
     Returns:
         Points in the normalised plane; the ray of such a point is ``(x, y, 1)``.
+
+    Raises:
+        ValueError: If a focal length is not above 0, or a point is none that the lens can show.
     """
+    (x_px,) = widened(x_px)
+    if not bool((intrinsics.f_px > 0).all()):
+        raise ValueError(
+            "pixels_to_rays: expected focal lengths above 0, got "
+            f"{float(intrinsics.f_px.min()):g}; check the cameras' f_px"
+        )
     x = (x_px - intrinsics.c_px[..., None, :]) / intrinsics.f_px[..., None, :]
     return undistort(x, intrinsics)
 
@@ -170,6 +229,7 @@ def world_to_camera(
     Returns:
         Points in the camera frame.
     """
+    X, rotation, centre = widened(X, rotation, centre)
     return (X - centre[..., None, :]) @ rotation.mT
 
 
@@ -179,4 +239,16 @@ def camera_to_world(
     centre: Float[Tensor, "*#batch 3"],
 ) -> Float[Tensor, "*batch J 3"]:
     """The inverse of :func:`world_to_camera`."""
+    X, rotation, centre = widened(X, rotation, centre)
     return X @ rotation + centre[..., None, :]
+
+
+def _known(function: str, given: Tensor, found: Tensor) -> Tensor:
+    """What was found, if it is finite wherever the given points are."""
+    lost = (torch.isfinite(given) & ~torch.isfinite(found)).any(-1)
+    if bool(lost.any()):
+        raise ValueError(
+            f"{function}: expected points that the lens can show, got {int(lost.sum())} of "
+            f"{lost.numel()} beyond it; check the distortion and that points are in the image"
+        )
+    return found

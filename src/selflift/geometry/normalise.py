@@ -3,17 +3,14 @@ r"""From pixels to what the lifter sees, and back.
 The method looks at a body that stands on the optical axis at depth ``c``, in units in which the
 mean head-to-root distance in the image is ``1 / c``. Two steps lead there:
 
-1. **Centre.** ``"rotate"``: a virtual camera turns until it looks at the root
-   (:func:`selflift.geometry.rotation.ray_to_axis`); exact for a perspective camera, needs
-   intrinsics. ``"translate"``: subtract the root's 2D position, as the paper does; it leaves a
-   perspective error for a body far from the optical axis, but needs no camera.
+1. **Centre** (:mod:`selflift.geometry.centring`).
 2. **Scale.** One factor for a whole set, from its training poses (``"set"``), or one per pose
    (``"sample"``).
 
 :class:`Normalised` carries what is needed to go back to the camera's axes.
 
 A missing joint is NaN before, and lies at the root (the origin) after, with ``present`` false; the
-root itself must be there.
+root itself must be there. Half precision is computed in float32, and float32 comes back.
 """
 
 from __future__ import annotations
@@ -28,51 +25,20 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from selflift.device import resident
-from selflift.geometry.camera import backproject, project
-from selflift.geometry.rotation import ray_to_axis
+from selflift.geometry.centring import CENTRES, centre, centre_unchecked, refuse_sideways
+from selflift.geometry.precision import least_size, widened
 from selflift.skeleton import Skeleton
 
-CENTRES = ("rotate", "translate")
 SCALES = ("set", "sample")
 # Extent in the normalised plane below which a pose is a point but for rounding: about a thousandth
 # of a pixel.
 MIN_EXTENT = 1e-6
-
-
-@dataclass(frozen=True)
-class Centred:
-    """Root-centred 2D poses and the virtual camera that sees them so.
-
-    Attributes:
-        x: Poses in the normalised plane with the root at the origin, ``(..., J, 2)``.
-        R: Rotation from the real to the virtual camera, ``(..., 3, 3)``.
-    """
-
-    x: Tensor
-    R: Tensor
-
-
-def centre(rays: Float[Tensor, "*batch J 2"], root: int, method: str) -> Centred:
-    """Bring the root of each pose to the origin of the normalised plane.
-
-    Args:
-        rays: Poses in the normalised plane of the real camera.
-        root: Index of the root joint.
-        method: ``"rotate"`` (exact) or ``"translate"`` (the paper's).
-
-    Returns:
-        The centred poses and the virtual camera's rotation (identity for ``"translate"``).
-
-    Raises:
-        ValueError: If the method is unknown.
-    """
-    if method == "translate":
-        R = torch.eye(3, dtype=rays.dtype, device=rays.device)
-        return Centred(rays - rays[..., root : root + 1, :], R.expand(*rays.shape[:-2], 3, 3))
-    if method != "rotate":
-        raise ValueError(f"normalise.centre: expected 'rotate' or 'translate', got '{method}'")
-    R = ray_to_axis(rays[..., root, :])
-    return Centred(project(backproject(rays, torch.ones_like(rays[..., 0])) @ R.mT), R)
+# Rays farther off than this have squares that float32 can't add up.
+MAX_EXTENT = 1e15
+TOO_FAR = (
+    "normalise: expected rays in the normalised plane (x / z, about 1 or less), got numbers above "
+    f"{MAX_EXTENT:g}; check the camera's focal length"
+)
 
 
 def pose_size(
@@ -84,16 +50,27 @@ def pose_size(
 
     Args:
         x: Root-centred poses.
-        present: Which joints are there; all if ``None``.
+        present: Which joints are there, all if ``None``; what stands in the others' place doesn't
+            matter.
         shares: What each joint contributes to the mean square on average, of mean 1. Without an
             ankle a pose then doesn't count as smaller. All 1 if ``None``.
+
+    Returns:
+        Sizes; their gradient is 0 where a size is.
     """
-    square = x.square().sum(-1)
+    (x,) = widened(x)
     if present is None:
-        return square.mean(-1).sqrt()
+        return _root(x.square().sum(-1).mean(-1))
+    square = torch.where(present[..., None], x, 0.0).square().sum(-1)
     weight = present.to(x.dtype)
     expected = weight if shares is None else weight * shares.to(x)
-    return ((square * weight).sum(-1) / expected.sum(-1).clamp_min(1e-12)).sqrt()
+    return _root(square.sum(-1) / expected.sum(-1).clamp_min(1e-12))
+
+
+def _root(square: Tensor) -> Tensor:
+    """The square root, whose gradient at 0 would be infinite."""
+    nothing = square == 0
+    return torch.where(nothing, 0.0, torch.where(nothing, 1.0, square).sqrt())
 
 
 @dataclass(frozen=True)
@@ -114,7 +91,8 @@ class Normalised:
 
     def to_camera(self, X: Float[Tensor, "*batch J 3"]) -> Float[Tensor, "*batch J 3"]:
         """Lifted poses, turned from the virtual camera back to the real one's axes."""
-        return X @ self.R
+        X, R = widened(X, self.R)
+        return X @ R
 
 
 @dataclass(frozen=True)
@@ -174,7 +152,8 @@ class Normaliser:
             scale: ``"set"`` or ``"sample"``.
 
         Raises:
-            ValueError: If a method is unknown or the poses have no extent.
+            ValueError: If a method is unknown, the poses have no extent, or a joint is seen at a
+                right angle from its root.
         """
         if scale not in SCALES:
             raise ValueError(f"normalise.scale: expected 'set' or 'sample', got '{scale}'")
@@ -187,10 +166,12 @@ class Normaliser:
             )
         x = centre(rays[complete], skeleton.root, centre_method).x
         distance = (x[..., skeleton.head, :] - x[..., skeleton.root, :]).norm(dim=-1).mean()
-        if not bool(distance > MIN_EXTENT):
+        if not bool((distance > MIN_EXTENT) & (x.abs().amax() < MAX_EXTENT)):
             raise ValueError(
                 "normalise: expected poses with an extent, got heads that all lie on the roots; "
                 "check the joint order"
+                if distance <= MIN_EXTENT
+                else TOO_FAR
             )
         factor = float(1 / (depth * distance))
         square = x.square().sum(-1).double().mean(0)
@@ -207,15 +188,21 @@ class Normaliser:
             skeleton: The layout.
 
         Raises:
-            ValueError: If a pose lacks its root, or has all joints in one point.
+            ValueError: If a pose lacks its root, has all joints in one point, or one at a right
+                angle from the root.
         """
+        (rays,) = widened(rays)
         present = torch.isfinite(rays).all(-1)
         if not bool(present[..., skeleton.root].all()):
             raise ValueError(
                 f"normalise: expected the root ('{skeleton.joints[skeleton.root]}') in every pose, "
                 f"got {int((~present[..., skeleton.root]).sum())} without it; leave these out"
             )
-        found, size = self._sized(rays, present, skeleton)
+        rays = torch.where(present[..., None], rays, torch.nan)
+        found, size, sideways = self._sized(rays, present, skeleton)
+        refuse_sideways(sideways)
+        if not bool((size < MAX_EXTENT).all()):
+            raise ValueError(TOO_FAR)
         if not bool(((size > MIN_EXTENT) & (present.sum(-1) > 1)).all()):
             raise ValueError(
                 "normalise: expected poses with an extent, got at least one with all joints in "
@@ -239,24 +226,27 @@ class Normaliser:
         Returns:
             The same for poses that :meth:`apply` takes; undefined for others.
         """
+        (rays,) = widened(rays)
         return self._sized(rays, present, skeleton)[0]
 
     def _sized(
         self, rays: Tensor, present: Tensor, skeleton: Skeleton
-    ) -> tuple[Normalised, Tensor]:
-        """Normalised poses, and what size they had before."""
-        centred = centre(rays, skeleton.root, self.centre)
+    ) -> tuple[Normalised, Tensor, Tensor]:
+        """Normalised poses, what size they had before, and which of them have no image."""
+        centred, sideways = centre_unchecked(rays, skeleton.root, self.centre)
         x = torch.where(present[..., None], centred.x, 0.0)
         shares = resident(self.shares, x, x.dtype) if self.shares else None
         size = pose_size(x, present, shares)
         factor = self.size / size if self.scale == "sample" else torch.full_like(size, self.factor)
-        return Normalised(x * factor[..., None, None], centred.R, factor, present), size
+        found = Normalised(x * factor[..., None, None], centred.R, factor, present)
+        return found, size, sideways
 
 
 def bone_lengths(
     X: Float[Tensor, "*batch J D"], skeleton: Skeleton
 ) -> Float[Tensor, "*batch bones"]:
     """Length of every bone, in the order of ``skeleton.bones`` and the unit of ``X``."""
+    (X,) = widened(X)
     parent, child = zip(*skeleton.bones, strict=True)
     return (X[..., resident(child, X), :] - X[..., resident(parent, X), :]).norm(dim=-1)
 
@@ -273,7 +263,16 @@ def skeleton_height(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float
 
     Returns:
         The length of the chain, in the unit of ``X``.
+
+    Raises:
+        ValueError: If the layout has no legs.
     """
+    if not skeleton.legs:
+        raise ValueError(
+            f"skeleton '{skeleton.name}': expected legs (hip, knee, ankle) to measure a height "
+            "along, got none; name them in Skeleton.legs"
+        )
+    (X,) = widened(X)
     spine = _chain(skeleton, skeleton.head)
     legs = [joint for _, knee, ankle in skeleton.legs for joint in (knee, ankle)]
     ends = [*spine, *legs]
@@ -287,8 +286,12 @@ def skeleton_height(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float
 def relative_bone_lengths(
     X: Float[Tensor, "*batch J 3"], skeleton: Skeleton
 ) -> Float[Tensor, "*batch bones"]:
-    """Bone lengths relative to :func:`body_size`, in the order of ``skeleton.bones``."""
-    return bone_lengths(X, skeleton) / body_size(X, skeleton)[..., None].clamp_min(1e-12)
+    """Bone lengths relative to :func:`body_size`, in the order of ``skeleton.bones``.
+
+    0 for a pose in one point.
+    """
+    lengths = bone_lengths(X, skeleton)
+    return lengths / body_size(X, skeleton)[..., None].clamp_min(least_size(lengths.dtype))
 
 
 def body_size(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch"]:

@@ -22,6 +22,8 @@ ANKLE_HEIGHT = 0.039
 HEAD_HEIGHT = {"HeadTop": 1.0, "Head": 0.936, "Nose": 0.915}
 # A person whose left and right, front and back the lifter could tell from fewer has not been seen.
 FEWEST_JOINTS = 6
+# The nearest that a joint comes to the camera, as a share of the root's distance.
+NEAREST = 0.01
 
 
 def can_be_lifted(
@@ -62,11 +64,15 @@ def in_metres(
         lifter: The lifter.
         normaliser: The one that made ``seen``.
         stature_m: The body height.
+
+    Returns:
+        The bodies, ``(B, J, 3)``; NaN, which marks what can't be lifted, for one without a height.
     """
     skeleton = lifter.skeleton
     away = lifter.depth * seen.factor[:, None]
-    X = backproject(x / seen.factor[:, None, None], away + d)
-    metres = stature_m * height_share(skeleton) / skeleton_height(X, skeleton)
+    X = backproject(x / seen.factor[:, None, None], torch.maximum(away + d, NEAREST * away))
+    height = skeleton_height(X, skeleton)
+    metres = stature_m * height_share(skeleton) / torch.where(height > 0, height, torch.nan)
     X = seen.to_camera(X * metres[:, None, None])
     if normaliser.centre == "translate":
         # It was centred by a shift in the image: the root is to lie on its own ray again.

@@ -21,7 +21,7 @@ from selflift.device import choose_device
 from selflift.geometry.camera import Intrinsics, pixels_to_rays, project_pixels
 from selflift.geometry.normalise import Normaliser
 from selflift.lifting.camera import Camera
-from selflift.lifting.metres import FEWEST_JOINTS, can_be_lifted, in_metres
+from selflift.lifting.metres import FEWEST_JOINTS, NEAREST, can_be_lifted, in_metres
 from selflift.lifting.model import load_model
 from selflift.lifting.result import LiftedPoses
 from selflift.models import Lifter
@@ -284,7 +284,10 @@ class PoseLifter:
         X = in_metres(x, d, rays, seen, self.lifter, self.normaliser, stature_m)
         root_m = X[:, self.skeleton.root]
         own = intrinsics.map(Tensor.float)
-        pose_2d = torch.where((sure > 0)[..., None], x_px, project_pixels(X, own))
+        # A joint that was filled in may lie beside the camera.
+        ahead = torch.maximum(X[..., 2:], NEAREST * X[:, self.skeleton.root, None, 2:])
+        filled = project_pixels(torch.cat([X[..., :2], ahead], dim=-1), own)
+        pose_2d = torch.where((sure > 0)[..., None], x_px, filled)
         elevation = lifted.elevation_rad
         tilt = torch.zeros(len(X)) if elevation is None else elevation.cpu()
         vertical = torch.stack([torch.zeros_like(tilt), -tilt.cos(), -tilt.sin()], dim=-1)

@@ -48,7 +48,7 @@ def adapted(
     x = x - x[:, root, None]
     present = None if confidence is None else confidence > 0
     if present is not None:
-        x = x * present[..., None]
+        x = torch.where(present[..., None], x, 0.0)
     if size is None:
         return x
     return x * (size / pose_size(x, present).clamp_min(MIN_SIZE))[:, None, None]

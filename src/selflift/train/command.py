@@ -9,7 +9,7 @@ from typing import Any
 
 from selflift import parallel
 from selflift.config import TrainConfig
-from selflift.device import choose_device
+from selflift.device import choose_device, make_deterministic
 from selflift.geometry.anatomy import CLEAR_SCORE
 from selflift.train.loop import Run
 from selflift.train.trouble import NonFiniteError
@@ -31,6 +31,8 @@ def run(config: TrainConfig, sweeps: bool = False) -> float:
     Raises:
         ValueError: If the config or the data are unusable.
     """
+    if config.engine.deterministic:
+        make_deterministic()  # before a device is taken, which starts CUDA
     device = choose_device(config.device)
     processes = parallel.asked()
     if processes.size > 1 and sweeps:

@@ -13,7 +13,13 @@ import torch
 from selflift import checkpoint, parallel
 from selflift.config import TrainConfig, to_yaml
 from selflift.cycle import CycleOutput
-from selflift.device import choose_device, choose_precision, keep_freed_memory, prefer_onednn
+from selflift.device import (
+    choose_device,
+    choose_precision,
+    keep_freed_memory,
+    make_deterministic,
+    prefer_onednn,
+)
 from selflift.geometry.align import procrustes
 from selflift.geometry.anatomy import CLEAR_SCORE, knee_score
 from selflift.models import Lifter
@@ -58,6 +64,8 @@ class Run:
         self.writes = parallel.world().rank == 0
         if not resume:
             RunFolder(self.folder, self.writes).refuse_used()
+        if config.engine.deterministic:
+            make_deterministic()
         self.device = choose_device(config.device)
         if config.trainer.threads > 0:
             torch.set_num_threads(config.trainer.threads)

@@ -17,6 +17,7 @@ from selflift.train.state import TrainState, lifter_arguments
 # or number of threads may round differently.
 MAY_DIFFER = (
     "output_dir", "resume", "device", "trainer.progress", "trainer.threads", "engine.anomaly",
+    "engine.deterministic",
 )  # fmt: skip
 
 
