@@ -28,7 +28,7 @@ def opened(name: str) -> ModuleType:
     return module
 
 
-check_pins = opened("check_pins")
+check_pins, check_contents = opened("check_pins"), opened("check_contents")
 FOUND = {
     "selflift": ("0.1.0", ["A_b>=1", "c; python_version < '3'", "tool[fast]>=2; extra == 'dev'"]),
     "a-b": ("1.4+cpu", ["d"]),
@@ -155,3 +155,49 @@ def test_a_pin_that_was_passed_over_fails(tmp_path: Path) -> None:
     assert audit(tmp_path, told(CLEAN, SKIPPED)) == (
         1, "audit: b: not audited: Dependency not found on PyPI"
     )  # fmt: skip
+
+
+HELD = {
+    "selflift/__init__.py": b"",
+    "selflift/py.typed": b"",
+    "selflift/weights/a.safetensors": b"w",
+}
+
+
+def wheel_problems(held: dict[str, bytes] | None = None) -> list[str]:
+    files = {**HELD, **(held or {})}
+    return check_contents.problems(files, check_contents.IN_WHEEL, set(HELD), ["/somebody/"])
+
+
+def test_a_wheel_of_the_checkouts_files_has_no_problem() -> None:
+    assert wheel_problems() == []
+    sources = {f"src/{name}" for name in HELD} | {"configs/train.yaml", "tests/a.py", "notes"}
+    assert check_contents.expected_of_wheel(sources) == {*HELD, "selflift/configs/train.yaml"}
+    assert check_contents.expected_of_sdist(sources) == sources - {"notes"}
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        ({"tests/a.py": b""}, "holds tests/a.py, which is not the checkout's"),
+        ({"selflift/a.py": b""}, "holds selflift/a.py, which is not the checkout's"),
+        ({"selflift/py.typed": b"x" * 300_000}, "holds selflift/py.typed of 300,000 bytes, exp"),
+        ({"selflift/py.typed": b"/somebody/a"}, "holds selflift/py.typed, which names /somebody/"),
+    ],
+)  # fmt: skip
+def test_what_a_wheel_should_not_hold_is_told(held: dict[str, bytes], words: str) -> None:
+    (told,) = wheel_problems(held)
+    assert told.startswith(words)
+
+
+@pytest.mark.parametrize("name", ["run.pt", "data.h5", "__pycache__/a.py", "notes.txt", "a.npz"])
+def test_a_file_of_another_kind_is_told_even_if_the_checkout_has_it(name: str) -> None:
+    held, expected = {**HELD, f"selflift/{name}": b""}, {*HELD, f"selflift/{name}"}
+    (told,) = check_contents.problems(held, check_contents.IN_WHEEL, expected, [])
+    assert told == f"holds selflift/{name}, of a kind that isn't listed"
+
+
+def test_what_a_wheel_lacks_is_told() -> None:
+    held = {name: content for name, content in HELD.items() if name != "selflift/py.typed"}
+    wrong = check_contents.problems(held, check_contents.IN_WHEEL, set(HELD), [])
+    assert wrong == ["lacks selflift/py.typed"]
