@@ -69,7 +69,7 @@ wheel-check: venv ## Build the wheel and use it from a fresh environment in an e
 	PYTHON='$(abspath $(PY))' bash scripts/check_wheel.sh
 
 pins: venv ## Check that everything installed is pinned, and the lowest versions are the declared ones
-	PYTHONPATH= $(PY) scripts/check_pins.py
+	$(PY) scripts/check_pins.py
 
 audit: venv ## Ask for known vulnerabilities of the pinned versions, where somebody can be asked
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(PY) scripts/audit.py $(ARGS)
