@@ -13,33 +13,27 @@ unset PYTHONPATH SELFLIFT_DATA
 say() { printf '%s\n' "-- $*"; }
 fail() { printf '%s\n' "check_wheel: $*" >&2; exit 1; }
 
+build() { # FOLDER OUTPUT
+  "$python" -m build --wheel --sdist --no-isolation --outdir "$2" "$1" >"$temporary/build.log" 2>&1 \
+    || { cat "$temporary/build.log" >&2; fail "it does not build from $1"; }
+}
+
 say "build"
-"$python" -m build --wheel --no-isolation --outdir "$temporary/dist" "$root" >"$temporary/build.log" 2>&1 \
-  || { cat "$temporary/build.log" >&2; fail "the wheel does not build"; }
+build "$root" "$temporary/dist"
 wheel=$(echo "$temporary"/dist/selflift-*.whl)
+sdist=$(echo "$temporary"/dist/selflift-*.tar.gz)
 
-say "content of $(basename "$wheel")"
-"$python" - "$wheel" "$root" <<'PY'
-import sys
-import zipfile
-from pathlib import Path
+say "contents"
+"$python" "$root/scripts/check_contents.py" "$wheel" "$sdist"
 
-wheel, root = sys.argv[1], Path(sys.argv[2])
-names = set(zipfile.ZipFile(wheel).namelist())
-configs = {f"selflift/{p.relative_to(root).as_posix()}" for p in root.glob("configs/**/*.yaml")}
-sources = [p for p in root.glob("src/selflift/**/*") if p.is_file() and p.suffix != ".pyc"]
-modules = {p.relative_to(root / "src").as_posix() for p in sources}
-if not {"selflift/configs/train.yaml", "selflift/configs/eval.yaml"} <= configs:
-    sys.exit("check_wheel: expected configs/train.yaml and configs/eval.yaml in the checkout")
-if missing := sorted((configs | modules) - names):
-    sys.exit(f"check_wheel: the wheel lacks {', '.join(missing)}")
-foreign = sorted(n for n in names if n.split("/")[0] != "selflift" and ".dist-info/" not in n)
-foreign += sorted(n for n in names if "tests" in n.split("/") or n.endswith((".npz", ".h5", ".pt")))
-if foreign:
-    sys.exit(f"check_wheel: these do not belong into the wheel: {', '.join(foreign)}")
-if not any(n.endswith("/LICENSE") for n in names):
-    sys.exit("check_wheel: the wheel lacks the LICENSE")
-PY
+say "built again, from the source archive, elsewhere, later: the same bytes"
+mkdir "$temporary/again"
+tar -xzf "$sdist" -C "$temporary/again" --strip-components=1 --touch
+(umask 077 && chmod -R go= "$temporary/again" && build "$temporary/again" "$temporary/dist2")
+for file in "$wheel" "$sdist"; do
+  cmp "$file" "$temporary/dist2/$(basename "$file")" || fail "$(basename "$file") is not reproducible"
+done
+(cd "$temporary/dist" && sha256sum -- *)
 
 say "install into a fresh environment"
 "$python" -m venv "$temporary/venv"

@@ -1,4 +1,4 @@
-"""Shapes and types of the whole package are checked at run time, under pytest only."""
+"""Under pytest shapes and types are checked at run time, and no other machine is asked anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ install_import_hook(
     "selflift", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 )
 
-from collections.abc import Callable  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -21,8 +21,13 @@ from selflift.config import RigConfig  # noqa: E402
 from selflift.data.poses import PoseSet  # noqa: E402
 from selflift.data.rig import Clip, film  # noqa: E402
 from selflift.skeleton import H36M_17  # noqa: E402
+from tests import network  # noqa: E402
 
 torch.set_num_threads(1)
+
+# What this process would have asked other machines.
+ATTEMPTS: list[str] = []
+network.forbid(ATTEMPTS.append)
 
 # A standing person who faces world +y (z up, metres) with slightly bent knees and elbows; left
 # and right differ, so that no symmetry can hide a mistake.
@@ -37,6 +42,15 @@ STANDING = np.array([
 
 # World (z up) to a level camera that looks along world +y: x right, y down, z forward.
 WORLD_TO_LEVEL = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+
+
+@pytest.fixture(autouse=True)
+def stay_here() -> Iterator[None]:
+    """A test during which something tried to leave this machine fails, even if it was hidden."""
+    before = len(ATTEMPTS)
+    yield
+    if attempts := ATTEMPTS[before:]:
+        pytest.fail(f"expected no network, got {'; '.join(attempts)}")
 
 
 @pytest.fixture(params=[torch.float32, torch.float64], ids=["float32", "float64"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,23 @@ def test_a_name_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for name in ("somebody/gone", "no/such/folder", "a b"):
         message = refused(name, local_files_only=True, cache_dir=tmp_path)
         assert f"hub '{name}': expected a folder, or a model on the Hub with config" in message
+        assert "local_files_only=False" in message
+
+
+def test_what_is_cached_is_opened_without_asking_anybody(folder: Path, tmp_path: Path) -> None:
+    # The cache's form: a branch names a commit, whose files lie in a folder of that name.
+    model = tmp_path / "cache" / "models--somebody--a-model"
+    (model / "refs").mkdir(parents=True)
+    (model / "refs" / "main").write_text("c0ffee")
+    shutil.copytree(folder, model / "snapshots" / "c0ffee")
+    told = {"local_files_only": True, "cache_dir": tmp_path / "cache"}
+    opened = HubLifter.from_pretrained(
+        "somebody/a-model", device="cpu", precision="float32", **told
+    )
+    expected = lifter()(X_PX, size_px=(1000, 1000))
+    np.testing.assert_array_equal(opened(X_PX, size_px=(1000, 1000)).X_m, expected.X_m)
+    assert "got neither" in refused("somebody/a-model", revision="other", **told)
+    assert "got both" in refused("somebody/a-model", force_download=True, **told)
 
 
 @pytest.mark.parametrize(

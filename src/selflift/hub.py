@@ -23,7 +23,7 @@ from selflift.lifting import PoseLifter, load_model
 from selflift.lifting.weights import portable
 
 try:
-    from huggingface_hub import ModelCard, ModelHubMixin, hf_hub_download
+    from huggingface_hub import ModelCard, ModelHubMixin, hf_hub_download, try_to_load_from_cache
 except ImportError as error:
     raise ImportError(
         "selflift.hub: expected the package huggingface_hub, got none; pip install 'selflift[hub]'"
@@ -108,7 +108,7 @@ class HubLifter(
             force_download: Whether to fetch what is cached already.
             token: The Hub's access token.
             cache_dir: Where fetched files are kept.
-            local_files_only: Whether to fetch nothing.
+            local_files_only: Whether to ask nobody and take what is cached.
             revision: Branch, tag or commit.
             device: As for :func:`selflift.load`.
             precision: As for :func:`selflift.load`.
@@ -117,12 +117,17 @@ class HubLifter(
             ValueError: If it is neither, or its files are unusable.
         """
         name = str(pretrained_model_name_or_path)
-        fetch = {
-            "revision": revision, "cache_dir": cache_dir, "token": token,
-            "force_download": force_download, "local_files_only": local_files_only,
-        }  # fmt: skip
+        if force_download and local_files_only:
+            raise ValueError(f"hub '{name}': expected force_download or local_files_only, got both")
+        where = {"revision": revision, "cache_dir": cache_dir}
+        fetch = {"token": token, "force_download": force_download, **where}
         folder = Path(name) if Path(name).is_dir() else None
-        files = {file: folder / file if folder else _fetched(name, file, fetch) for file in FILES}
+        if folder is not None:
+            files = {file: folder / file for file in FILES}
+        elif local_files_only:
+            files = {file: _cached(name, file, where) for file in FILES}
+        else:
+            files = {file: _fetched(name, file, fetch) for file in FILES}
         if absent := [file for file, path in files.items() if not path.is_file()]:
             raise ValueError(
                 f"hub '{name}': expected a folder with {CONFIG} and {WEIGHTS}, got one without "
@@ -143,6 +148,21 @@ def _fetched(name: str, file: str, fetch: dict[str, Any]) -> Path:
             f"hub '{name}': expected a folder, or a model on the Hub with {file}, got neither "
             f"({type(error).__name__}: {reason}); check the name and the network"
         ) from error
+
+
+def _cached(name: str, file: str, where: dict[str, Any]) -> Path:
+    # Not hf_hub_download(local_files_only=True): the client 2.4 asks the Hub, in that case too,
+    # for the names of programs that it may be run by.
+    try:
+        found, reason = try_to_load_from_cache(name, file, **where), "it isn't cached"
+    except ValueError as error:  # no name that the Hub could have
+        found, reason = None, " ".join(str(error).split())[:200]
+    if not isinstance(found, str):
+        raise ValueError(
+            f"hub '{name}': expected a folder, or a model on the Hub with {file} in the cache, got "
+            f"neither ({reason}); check the name, or let it be fetched: local_files_only=False"
+        )
+    return Path(found)
 
 
 def _check_config(path: Path, lifter: PoseLifter) -> None:

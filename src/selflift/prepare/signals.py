@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType
+from typing import Any
 
 
 class Signals:
@@ -23,7 +24,8 @@ class Signals:
                 signal.signal(number, self._take)
         sys.unraisablehook = self._dropped
 
-    def _dropped(self, what: sys.UnraisableHookArgs) -> None:
+    # The type of what is dropped has a name for static checkers alone.
+    def _dropped(self, what: Any) -> None:
         # What was dropped is raised again by check; a traceback about it would only puzzle.
         if self._number is None:
             sys.__unraisablehook__(what)
