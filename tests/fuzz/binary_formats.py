@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from selflift.config import H36MOptions, PredictConfig, PrepareConfig
+from selflift.config import H36MOptions, KeypointOptions, PredictConfig, PrepareConfig
 from selflift.predict.takes import open_input
 from selflift.prepare.sources import find_source
 from tests.conftest import STANDING
@@ -72,9 +72,13 @@ def _write_arrays_npz(folder: Path) -> None:
 
 def _predict(name: str) -> Callable[[Path], object]:
     """Read as ``selflift predict`` does."""
-    return lambda folder: deque(
-        open_input(PredictConfig(input=str(folder / name))).recordings.takes, maxlen=0
-    )
+
+    def read(folder: Path) -> None:
+        options = KeypointOptions(layout=None if name == "walk.npz" else "coco_17")
+        config = PredictConfig(input=str(folder / name), keypoints=options)
+        deque(open_input(config).recordings.takes, maxlen=0)
+
+    return read
 
 
 def _write_custom(folder: Path) -> None:

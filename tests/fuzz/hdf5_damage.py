@@ -45,7 +45,7 @@ def damage(change: Callable[[np.random.Generator, h5py.File], None]) -> Damage:
         try:
             with h5py.File(buffer, "r+") as file:
                 change(rng, file)
-        except OSError:
+        except (OSError, ValueError):  # also what HDF5 itself refuses to write
             return flip(rng, data)
         return buffer.getvalue()
 

@@ -50,7 +50,7 @@ def _config(folder: Path) -> TrainConfig:
         net.width, net.num_blocks = 4, 1
     config.sign.margin = 1.0
     trainer = config.trainer
-    trainer.steps, trainer.batch_size, trainer.log_every, trainer.validate_every = 2, 8, 1, 1
+    trainer.steps, trainer.batch_size, trainer.log_every, trainer.validate_every = 3, 8, 1, 3
     trainer.progress, trainer.validation_poses = False, 4
     domain = config.domain
     domain.share, domain.adapter, domain.steps = 0.5, "joint", 1
@@ -59,30 +59,27 @@ def _config(folder: Path) -> TrainConfig:
 
 
 def _write_run(folder: Path) -> None:
-    Run(_config(folder)).train()
+    """The checkpoint of a run that was stopped after a step."""
+    Run(_config(folder)).train(stop=lambda step: True)
     for path in folder.rglob("*"):
         if path.is_file() and path.name != "last.pt":
             path.unlink()
 
 
 def _resume(folder: Path) -> None:
-    """Take up the run and do the next steps; use what it trained, too."""
-    config = _config(folder)
-    config.trainer.steps = 3
-    model = load_model(folder / "checkpoints" / "last.pt")
-    resolve_data(EvalConfig(), model.metadata)
-    DomainAdapter.from_content(checkpoint.load(folder / "checkpoints" / "last.pt"))
-    run = Run(config, resume=True)
+    """Take up the run and do its next step; use what it trained, too."""
+    path = folder / "checkpoints" / "last.pt"
+    resolve_data(EvalConfig(), load_model(path).metadata)
+    DomainAdapter.from_content(checkpoint.load(path))
+    run = Run(_config(folder), resume=True)
     run.step(run.batches(run.state.step))
     run.write_metrics()
 
 
 def _write_checkpoint(folder: Path) -> None:
-    Run(_config(folder / "run")).train()
-    content = checkpoint.load(folder / "run" / "checkpoints" / "last.pt")
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    checkpoint.save(folder / "last.pt", content)
+    _write_run(folder)
+    (folder / "checkpoints" / "last.pt").rename(folder / "last.pt")
+    (folder / "checkpoints").rmdir()
 
 
 def _lift(path: Path) -> None:

@@ -18,7 +18,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from selflift.data.hdf5 import Hdf5File, open_hdf5
 from selflift.data.takes import ImportFileError
+from selflift.untrusted import UntrustedError
 
 HEADER_BYTES = 128
 ENDIANS = (b"IM", b"MI")
@@ -133,12 +135,16 @@ def read_mat73(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """
     check_version(path, hdf5=True)
     try:
-        with h5py.File(path, "r") as file:
-            return {name: _numbers(path, name, _there(path, name, file)) for name in names}
+        with open_hdf5(path) as file:
+            for name in names:
+                if not file.is_dataset(name):
+                    _there(path, name, dict.fromkeys(file.names()))
+            return {name: _numbers(path, name, file) for name in names}
     except ImportFileError:
         raise
-    # Beside OSError, h5py raises RuntimeError and KeyError for damaged parts.
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except UntrustedError as error:
+        raise ImportFileError(f"'{path}': {error}") from error
+    except Exception as error:  # h5py raises many kinds, depending on the damage
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
 
 
@@ -174,11 +180,12 @@ def _there(path: Path, name: str, content: Any) -> Any:
     return content[name]
 
 
-def _numbers(path: Path, name: str, dataset: Any) -> np.ndarray:
-    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiub":
-        kind = dataset.dtype if isinstance(dataset, h5py.Dataset) else "a group"
-        raise wrong(path, name, "an array of numbers", str(kind))
-    return np.asarray(dataset[()])
+def _numbers(path: Path, name: str, file: Hdf5File) -> np.ndarray:
+    if not file.is_dataset(name):
+        raise wrong(path, name, "an array of numbers", "a group")
+    if file.has_texts(name):
+        raise wrong(path, name, "an array of numbers", "texts")
+    return file.array(name)
 
 
 def _damaged(path: Path, reason: str) -> ImportFileError:
