@@ -14,6 +14,7 @@ from typing import Any
 
 MOST_GROWTH, MOST_BYTES = 100, 2**25
 MOST_DEPTH, MOST_ITEMS = 64, 10**6
+LONGEST_MESSAGE = 900
 
 
 class UntrustedError(ValueError):
@@ -92,6 +93,18 @@ def check_nesting(content: Any, most: int = MOST_ITEMS) -> None:
         key, items = id(child), 1 + len(parts)
         under_way.add(key)
         inner = iter([part for part in parts if _parts(part) is not None])
+
+
+def in_a_line(message: str) -> str:
+    """A message in one line of bounded length, whatever a file put into it.
+
+    What is not printed, such as a line's end or what steers a terminal, becomes a space.
+    """
+    line = "".join(letter if letter.isprintable() else " " for letter in message)
+    if len(line) <= LONGEST_MESSAGE:
+        return line
+    # What is wrong stands at the beginning, and what to do about it at the end.
+    return f"{line[: LONGEST_MESSAGE - 260]} ... {line[-250:]}"
 
 
 def _parts(value: Any) -> Iterable[Any] | None:

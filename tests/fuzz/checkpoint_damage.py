@@ -138,7 +138,7 @@ def names(rng: np.random.Generator, members: Members) -> bytes:
         del members[list(members)[int(rng.integers(len(members)))]]
     elif kind == 3:
         name = list(members)[int(rng.integers(len(members)))]
-        members[name] = bytes(2**int(rng.integers(10, 28)))
+        members[name] = bytes(2 ** int(rng.integers(10, 28)))
         return packed(members)
     return packed(members, zipfile.ZIP_STORED if kind != 4 else zipfile.ZIP_DEFLATED)
 

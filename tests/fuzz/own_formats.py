@@ -129,8 +129,13 @@ OWN_FORMATS = (
     Target("checkpoint", _write_checkpoint, lambda f: _lift(f / "last.pt"), damages=CHECKPOINT),
     Target("weights", _write_weights, lambda f: _lift(f / "some.safetensors"), damages=WEIGHTS),
     Target("resume", _write_run, _resume, damages=CHECKPOINT, share=0.2),
-    Target("hub", _write_hub, lambda f: HubLifter.from_pretrained(f, device="cpu"),
-           damages=WEIGHTS, share=0.5),  # fmt: skip
+    Target(
+        "hub",
+        _write_hub,
+        lambda f: HubLifter.from_pretrained(f, device="cpu"),
+        damages=WEIGHTS,
+        share=0.5,
+    ),  # fmt: skip
     Target("pose_set", lambda f: _pose_set().save(f / "set.h5"), _read_set, damages=HDF5),
     Target("cmu17", write_cmu, _read_cmu, damages=NPZ),
 )

@@ -10,7 +10,7 @@ import traceback
 import tracemalloc
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -79,12 +79,18 @@ def try_case(target: Target, sound: Path, folder: Path, seed: int, case: int) ->
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     chosen = files[int(rng.integers(len(files)))]
     data = chosen.read_bytes()
-    if target.damages and rng.random() < 1 / 2:
-        data = target.damages[int(rng.integers(len(target.damages)))](rng, data)
-    else:
-        data = damaged(rng, data, target.text)
-    chosen.write_bytes(data)
+    damages = target.damages if rng.random() < 1 / 2 else ()
+    chosen.write_bytes(_damaged(rng, data, damages, target.text))
     return _outcome(target, folder)
+
+
+def _damaged(rng: np.random.Generator, data: bytes, damages: Sequence[Damage], text: bool) -> bytes:
+    if damages:
+        try:
+            return damages[int(rng.integers(len(damages)))](rng, data)
+        except Exception:  # some of what is tried the format's own library does not write
+            pass
+    return damaged(rng, data, text)
 
 
 class _SlowError(BaseException):

@@ -10,7 +10,19 @@ NUMBERS = (
     -1, 0, 1, 2, 10**6, 10**12, 2**63 - 1, 10**400, -(10**400), 0.5, 1e308, 1e-320, float("nan"),
     float("inf"), True,
 )  # fmt: skip
-TEXTS = ("", "x", "a\nb", "x" * 20_000, "../../x", "/etc/passwd", "\x00", "\u202e", "S1", "é", "1e9")
+TEXTS = (
+    "",
+    "x",
+    "a\nb",
+    "x" * 20_000,
+    "../../x",
+    "/etc/passwd",
+    "\x00",
+    "\u202e",
+    "S1",
+    "é",
+    "1e9",
+)
 DTYPES = ("f2", "f4", "f8", ">f8", "i1", "i8", ">i4", "u1", "u8", "?", "c16", "U3", "S5")
 
 
@@ -74,9 +86,7 @@ def changed_array(rng: np.random.Generator, array: np.ndarray) -> np.ndarray:
             elif kind == 6:
                 flat[where] = flat[where] * rng.choice([-1, 0, 1e-30, 1e30, 2])
             else:
-                flat[where] = (
-                    str(odd_number(rng)) if out.dtype.kind in "US" else odd_number(rng)
-                )
+                flat[where] = str(odd_number(rng)) if out.dtype.kind in "US" else odd_number(rng)
         except (ValueError, OverflowError, TypeError):
             return array[:1]
     return out

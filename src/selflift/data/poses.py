@@ -38,12 +38,11 @@ from selflift.atomic import atomic_hdf5
 from selflift.data.hdf5 import Hdf5File, open_hdf5
 from selflift.geometry.camera import Intrinsics
 from selflift.skeleton import Skeleton
-from selflift.untrusted import UntrustedError
+from selflift.untrusted import UntrustedError, in_a_line
 
 FORMAT = "selflift.poses"
 VERSION = 1
 CONVENTIONS = {"unit_2d": "px", "unit_3d": "mm", "frame_3d": "camera"}
-MOST_REASON = 600
 LABELS = ("subject", "action", "clip", "camera")
 
 
@@ -242,7 +241,7 @@ class PoseSet:
             with open_hdf5(path) as file:
                 return _read(file, path, subjects)
         except Exception as error:  # h5py raises many kinds, depending on the damage
-            reason = " ".join(str(error).split())[:MOST_REASON]
+            reason = in_a_line(" ".join(str(error).split()))
             if isinstance(error, UntrustedError):
                 raise ValueError(f"poses '{path}': {reason}") from error
             if isinstance(error, ValueError) and reason.startswith("poses"):

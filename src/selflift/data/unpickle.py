@@ -261,7 +261,8 @@ class _ArraysOnly(pickle._Unpickler):
         self.stack.append(bytearray(self.read(size)))
 
     dispatch.update({
-        pickle.REDUCE[0]: _call, pickle.BUILD[0]: _build, pickle.SETITEM[0]: _one_item, pickle.SETITEMS[0]: _items,
+        pickle.REDUCE[0]: _call, pickle.BUILD[0]: _build,
+        pickle.SETITEM[0]: _one_item, pickle.SETITEMS[0]: _items,
         pickle.DICT[0]: _dict, pickle.ADDITEMS[0]: _add_items, pickle.FROZENSET[0]: _frozen,
         pickle.BYTEARRAY8[0]: _bytearray,
     })  # fmt: skip
@@ -279,10 +280,9 @@ def load_arrays(stream: io.BufferedIOBase | IO[bytes], size: int) -> Any:
         UntrustedError: If it makes more of its bytes than they explain.
         Exception: Whatever a damaged pickle makes the unpickler raise.
     """
+    most = max(MOST_BYTES, MOST_COPIES * size)
     # Texts of Python 2 are read as latin1, as NumPy's own files from then need it.
-    content = _ArraysOnly(
-        stream, encoding="latin1", most=max(MOST_BYTES, MOST_COPIES * size)
-    ).load()
+    content = _ArraysOnly(stream, encoding="latin1", most=most).load()
     # Without references to one thing from many places there are no more values than bytes.
     check_nesting(content, max(MOST_ITEMS, MOST_COPIES * size))
     return content

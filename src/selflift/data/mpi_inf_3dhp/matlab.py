@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ import h5py
 import numpy as np
 
 from selflift.data.hdf5 import Hdf5File, open_hdf5
+from selflift.data.isolated import IsolatedReader
 from selflift.data.takes import ImportFileError
 from selflift.untrusted import UntrustedError
 
@@ -76,24 +74,31 @@ def load_scipy() -> Any:
         ) from error
 
 
-# SciPy's reader is written in C and can crash on a damaged file, so it runs in a process of its
-# own; cells, which are objects, come one by one.
+# Cells, which are objects, come one by one.
 _READ = """
-import sys
-import numpy as np
-from scipy.io import loadmat, whosmat
-path, out, *names = sys.argv[1:]
-found = loadmat(path, variable_names=names)
-arrays = {"": np.array([name for name, _, _ in whosmat(path)], str)}
-for name in set(names) & set(found):
-    if found[name].dtype != object:
-        arrays[name] = found[name]
-        continue
-    arrays[name] = np.array(found[name].shape)
-    for i, cell in enumerate(found[name].ravel()):
-        arrays[f"{name}/{i}"] = np.asarray(cell)
-np.savez(out, allow_pickle=False, **arrays)
+def warm():
+    import scipy.io
+
+def read(path, names):
+    import numpy as np
+    from scipy.io import loadmat, whosmat
+    found = loadmat(path, variable_names=names)
+    arrays = {"": np.array([name for name, _, _ in whosmat(path)], str)}
+    for name in set(names) & set(found):
+        if found[name].dtype != object:
+            arrays[name] = plain(found[name])
+            continue
+        arrays[name] = np.array(found[name].shape)
+        for i, cell in enumerate(found[name].ravel()):
+            arrays[f"{name}/{i}"] = plain(np.asarray(cell))
+    return arrays
+
+def plain(array):
+    if array.dtype.kind not in "fiubcSU":
+        raise ValueError(f"expected numbers, got {array.dtype!s:.60}")
+    return array
 """
+_mat5 = IsolatedReader(_READ)
 
 
 def read_mat5(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -104,17 +109,13 @@ def read_mat5(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """
     load_scipy()
     check_version(path, hdf5=False)
-    with tempfile.TemporaryDirectory() as folder:
-        out = os.path.join(folder, "variables.npz")
-        command = [sys.executable, "-c", _READ, os.fspath(path), out, *names]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or [f"the reader ended by {done.returncode}"]
-            raise _damaged(path, lines[-1])
-        with np.load(out, allow_pickle=False) as arrays:
-            for name in names:
-                _there(path, name, dict.fromkeys(arrays[""].tolist()))
-            return {name: _assembled(name, arrays) for name in names}
+    try:
+        arrays = _mat5(path, names)
+    except (ValueError, OSError) as error:
+        raise _damaged(path, str(error)) from error
+    for name in names:
+        _there(path, name, dict.fromkeys(arrays[""].tolist()))
+    return {name: _assembled(name, arrays) for name in names}
 
 
 def _assembled(name: str, arrays: Any) -> np.ndarray:
