@@ -28,7 +28,8 @@ SHAPES = (
     "((3,),)", "(" + "1, " * 70 + ")", "(" * 300 + ")" * 300,
 )  # fmt: skip
 PICKLES = (
-    b"\x80\x04" + b"]" * 100_000 + b"." , b"\x80\x04" + b"(" * 100_000, b"\x80\x04)" + b"\x85" * 9999,
+    b"\x80\x04" + b"]" * 100_000 + b".", b"\x80\x04" + b"(" * 100_000,
+    b"\x80\x04)" + b"\x85" * 9999,
     b"cos\nsystem\n(S'true'\ntR.", b"\x80\x04\x96" + struct.pack("<Q", 2**45) + b"a.",
     b"\x80\x04\x8e" + struct.pack("<Q", 2**45) + b"a.", b"I" + b"9" * 4000 + b"\n.",
     b"c__builtin__\ncomplex\n(I1\nI1\ntR.", b"N.", b"}.", b"].", b"\x80\x04r\xff\xff\xff\x7f.",

@@ -72,7 +72,7 @@ def changed_metadata(rng: np.random.Generator, text: str) -> str:
     if rng.random() < 0.2:
         return damaged(rng, text.encode(), text=True).decode(errors="replace")
     try:
-        return json.dumps(changed(rng, json.loads(text)), default=str)
+        return json.dumps(changed(rng, json.loads(text), shared=False), default=str)
     except (ValueError, RecursionError, MemoryError):
         return "[" * 100_000
 
@@ -165,7 +165,7 @@ def weights_values(rng: np.random.Generator, data: bytes) -> bytes:
             return damaged(rng, data, text=True)
         metadata, lifter = content.metadata, dict(content.lifter)
         if rng.random() < 0.6:
-            metadata = changed(rng, metadata)
+            metadata = changed(rng, metadata, shared=False)
         else:
             name = list(lifter)[int(rng.integers(len(lifter)))]
             shapes = (lifter[name][..., None], lifter[name].reshape(-1)[:-1], lifter[name].long(),
@@ -193,7 +193,7 @@ def weights_header(rng: np.random.Generator, data: bytes) -> bytes:
         return lie.to_bytes(8, "little") + data[8:]
     head, body = data[8 : 8 + length], data[8 + length :]
     if kind == 1:
-        head = json.dumps(changed(rng, json.loads(head)), default=str).encode()
+        head = json.dumps(changed(rng, json.loads(head), shared=False), default=str).encode()
     elif kind == 2:
         head = head[:-1].rstrip().removesuffix(b"}") + b"," + head[1:]
     else:

@@ -7,16 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 import selflift
 from selflift import checkpoint
-from selflift.config import PrepareConfig, RigConfig, TrainConfig
+from selflift.config import EvalConfig, PrepareConfig, RigConfig, TrainConfig
+from selflift.data import cmu, synthetic
 from selflift.data.poses import PoseSet
 from selflift.data.rays import rays_of
 from selflift.data.rig import film
 from selflift.eval.inputs import resolve_data
-from selflift.config import EvalConfig
 from selflift.hub import HubLifter
 from selflift.lifting import load_model
 from selflift.models import DomainAdapter
@@ -28,7 +27,6 @@ from tests.fuzz.archive_damage import NPZ
 from tests.fuzz.checkpoint_damage import CHECKPOINT, WEIGHTS
 from tests.fuzz.hdf5_damage import HDF5
 from tests.fuzz.target import Target
-from tests.fuzz.values import changed
 
 SIZE_PX = (1000, 1000)
 X_PX = np.random.default_rng(0).uniform(100, 900, (3, 17, 2))
@@ -101,11 +99,13 @@ def _write_hub(folder: Path) -> None:
     (folder / "README.md").unlink()
 
 
-def _pose_set() -> PoseSet:
-    from selflift.data.synthetic import generate
+def _read_hub(folder: Path) -> None:
+    HubLifter.from_pretrained(folder, device="cpu")
 
+
+def _pose_set() -> PoseSet:
     data = _config(Path()).data
-    poses = film(generate("train", data.synthetic), RigConfig(), H36M_17)
+    poses = film(synthetic.generate("train", data.synthetic), RigConfig(), H36M_17)
     return replace(poses, confidence=np.ones(poses.poses_2d.shape[:2], np.float32))
 
 
@@ -120,8 +120,6 @@ def _read_set(folder: Path) -> None:
 
 
 def _read_cmu(folder: Path) -> None:
-    from selflift.data import cmu
-
     cmu.read_clips(folder, "train")
 
 
@@ -129,13 +127,7 @@ OWN_FORMATS = (
     Target("checkpoint", _write_checkpoint, lambda f: _lift(f / "last.pt"), damages=CHECKPOINT),
     Target("weights", _write_weights, lambda f: _lift(f / "some.safetensors"), damages=WEIGHTS),
     Target("resume", _write_run, _resume, damages=CHECKPOINT, share=0.2),
-    Target(
-        "hub",
-        _write_hub,
-        lambda f: HubLifter.from_pretrained(f, device="cpu"),
-        damages=WEIGHTS,
-        share=0.5,
-    ),  # fmt: skip
+    Target("hub", _write_hub, _read_hub, damages=WEIGHTS, share=0.5),
     Target("pose_set", lambda f: _pose_set().save(f / "set.h5"), _read_set, damages=HDF5),
     Target("cmu17", write_cmu, _read_cmu, damages=NPZ),
 )

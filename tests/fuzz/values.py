@@ -97,8 +97,15 @@ def odd_number(rng: np.random.Generator) -> Any:
     return (-1, 0, 1, 255, 2**31 - 1, 1e38, -1e308, np.nan, np.inf, 1e-300)[int(rng.integers(10))]
 
 
-def changed(rng: np.random.Generator, value: Any, depth: int = 0) -> Any:
-    """The same with one value replaced, somewhere inside."""
+def changed(rng: np.random.Generator, value: Any, depth: int = 0, shared: bool = True) -> Any:
+    """The same with one value replaced, somewhere inside.
+
+    Args:
+        rng: Decides.
+        value: Containers, arrays, numbers, texts.
+        depth: How far down it lies.
+        shared: Whether the format can name one container twice.
+    """
     down = depth < 6 and rng.random() < 0.9
     if isinstance(value, dict) and value and down:
         key = list(value)[int(rng.integers(len(value)))]
@@ -108,22 +115,22 @@ def changed(rng: np.random.Generator, value: Any, depth: int = 0) -> Any:
         if how < 0.2:
             new = (f"{key}x", "", 3, "a\nb")[int(rng.integers(4))]
             return {(new if k == key else k): v for k, v in value.items()}
-        return {**value, key: changed(rng, value[key], depth + 1)}
+        return {**value, key: changed(rng, value[key], depth + 1, shared)}
     if isinstance(value, (list, tuple)) and value and down:
         place = int(rng.integers(len(value)))
         out = list(value)
         if rng.random() < 0.1:
             del out[place]
         else:
-            out[place] = changed(rng, out[place], depth + 1)
+            out[place] = changed(rng, out[place], depth + 1, shared)
         return type(value)(out) if type(value) in (list, tuple) else out
     if isinstance(value, np.ndarray):
         if value.dtype == object and value.size and down:
             out = value.copy()
             flat = out.reshape(-1)
             place = int(rng.integers(flat.size))
-            flat[place] = changed(rng, flat[place], depth + 1)
+            flat[place] = changed(rng, flat[place], depth + 1, shared)
             return out
         if rng.random() < 0.8:
             return changed_array(rng, value)
-    return laughs() if depth and rng.random() < 0.05 else odd(rng)
+    return laughs() if shared and depth and rng.random() < 0.05 else odd(rng)

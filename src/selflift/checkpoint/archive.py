@@ -9,7 +9,16 @@ from pathlib import Path
 import torch
 
 from selflift.atomic import atomic_path
-from selflift.checkpoint.content import FORMAT, VERSION, Checkpoint, CheckpointError, unwritten
+from selflift.checkpoint.content import (
+    FORMAT,
+    VERSION,
+    Checkpoint,
+    CheckpointError,
+    in_a_line,
+    unwritten,
+)
+from selflift.checkpoint.record import check_archive, check_record
+from selflift.untrusted import UntrustedError
 
 
 def save(path: str | Path, content: Checkpoint) -> None:
@@ -52,10 +61,12 @@ def load(path: Path) -> Checkpoint:
         )
     try:
         record = torch.load(path, map_location="cpu", weights_only=True)
+        check_record(record, path.stat().st_size)
     except Exception as error:  # torch raises many kinds; all mean that the file is not ours
         raise CheckpointError(
             f"checkpoint '{path}': expected a selflift checkpoint, got a file that can't be read "
-            f"safely ({type(error).__name__}); use the run's other one (best.pt, last.pt)"
+            f"safely ({type(error).__name__}{_told(error)}); use the run's other one (best.pt, "
+            "last.pt)"
         ) from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise CheckpointError(
@@ -65,22 +76,30 @@ def load(path: Path) -> Checkpoint:
     if record.get("version") != VERSION:
         raise CheckpointError(
             f"checkpoint '{path}': expected format version {VERSION}, got "
-            f"{record.get('version')!r}; install the selflift that wrote it"
+            f"{record.get('version')!r:.40}; install the selflift that wrote it"
         )
     try:
         metadata = json.loads(record["metadata"])
+        if not isinstance(metadata, dict):
+            raise ValueError(f"metadata: expected an object, got {type(metadata).__name__}")
         return Checkpoint(metadata, dict(record["lifter"]), dict(record["state"]), str(path))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"checkpoint '{path}': expected the entries metadata, lifter and state, got a file "
-            f"without a valid {error}; use the run's other one (best.pt, last.pt)"
+            f"without a valid {in_a_line(error)}; use the run's other one (best.pt, last.pt)"
         ) from error
+
+
+def _told(error: Exception) -> str:
+    """What is known of a file that was refused here; torch's own messages advise to run it."""
+    return f": {error}" if isinstance(error, UntrustedError) else ""
 
 
 def _is_whole(path: Path) -> bool:
     """Whether the file is a zip archive whose checksums hold; torch's reader ignores them."""
     try:
         with zipfile.ZipFile(path) as archive:
+            check_archive(archive)
             return archive.testzip() is None
     except Exception:  # a damaged archive raises many kinds, depending on where it is damaged
         return False

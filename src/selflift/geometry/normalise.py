@@ -18,7 +18,6 @@ root itself must be there.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +36,7 @@ SCALES = ("set", "sample")
 # Extent in the normalised plane below which a pose is a point but for rounding: about a thousandth
 # of a pixel.
 MIN_EXTENT = 1e-6
+LARGEST_STORED = 1e30
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,8 @@ class Normaliser:
         if found.centre not in CENTRES or found.scale not in SCALES:
             raise ValueError(f"unknown method '{found.centre}' or '{found.scale}'")
         numbers = (found.factor, found.size, *found.shares)
-        if not all(math.isfinite(number) and number >= 0 for number in numbers):
+        # A factor of more is no picture's; Python's own integers have no end.
+        if not all(0 <= number <= LARGEST_STORED for number in numbers):
             raise ValueError("a factor, size or share is below 0 or not finite")
         return found
 

@@ -26,7 +26,7 @@ from selflift.train.check import check
 from selflift.train.graph import GraphedStep, suits
 from selflift.train.scenes import tell_scenes
 from selflift.train.setup import load_poses
-from selflift.train.state import TrainState, adapts, lifter_arguments
+from selflift.train.state import TrainState, adapts, checked_history, lifter_arguments
 from selflift.train.step import StepOutput, train_step
 from selflift.train.story import Story
 from selflift.train.validate import validate
@@ -250,15 +250,16 @@ class Run:
                 f"before its first checkpoint; start it anew with output_dir={self.folder}"
             )
         content = checkpoint.load(path)
-        if _defining(content.metadata.get("config", {})) != _defining(asdict(self.config)):
+        stored = content.metadata.get("config")
+        if not isinstance(stored, dict) or _defining(stored) != _defining(asdict(self.config)):
             raise ValueError(
                 f"resume '{self.folder}': expected the config.yaml that the run began with, got "
                 "one that differs from the checkpoint's; restore it, or start a new run"
             )
         try:
             self.state.load_state_dict(content.state)
-            self.history = list(content.state["history"])
-        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            self.history = checked_history(content.state["history"])
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
             reason = " ".join(str(error).split())[:200]
             raise checkpoint.CheckpointError(
                 f"checkpoint '{path}': expected the state of the run in '{self.folder}', got "
@@ -298,6 +299,8 @@ class Run:
 def _defining(config: dict[str, Any]) -> dict[str, Any]:
     """A run's config less what may differ when it goes on: where it lies and what it runs on."""
     kept = {k: v for k, v in config.items() if k not in ("output_dir", "resume", "device")}
-    trainer = {k: v for k, v in kept.get("trainer", {}).items() if k not in ("progress", "threads")}
+    trainer = kept.get("trainer")
+    if isinstance(trainer, dict):
+        trainer = {k: v for k, v in trainer.items() if k not in ("progress", "threads")}
     # As JSON, so that what was read from a file compares with what was not.
     return json.loads(json.dumps({**kept, "trainer": trainer}))
