@@ -10,8 +10,11 @@ Prints how many cases each reader read, how many it refused, and each finding: h
 from __future__ import annotations
 
 import argparse
+import faulthandler
+import importlib
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,10 +24,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.fuzz.target import Target, prepare, try_case
-from tests.fuzz.targets import TARGETS
 
+TARGETS_OF = "tests.fuzz.targets"
+# Seconds until a reader that hears no signal is ended.
+MOST_PATIENCE = 30
+# Reader, first case, the case after the last.
+Job = tuple[str, int, int]
 # A reader that asks for more than this is refused it.
-MOST_ADDRESSES = 2**36
+MOST_ADDRESSES = 3 * 2**32
 
 
 @dataclass
@@ -48,38 +55,74 @@ class Result:
             self.findings.append((case, outcome, message))
 
 
-def attack(names: Sequence[str], cases: int, seed: int = 0, first: int = 0) -> list[Result]:
-    """Try ``cases`` damaged files with each reader; what brings the process down is a finding."""
-    results = [Result(name) for name in names]
-    for result in results:
-        begin = first
-        while begin < first + cases:
-            command = [
-                sys.executable, "-m", "tests.fuzz.campaign", "--child", "--only", result.name,
-                "--first", str(begin), "--cases", str(first + cases - begin), "--seed", str(seed),
-            ]  # fmt: skip
-            done = subprocess.run(command, capture_output=True, text=True)
-            lines = [json.loads(line) for line in done.stdout.splitlines() if line[:1] == "["]
-            for case, outcome, message in lines:
-                result.note(case, outcome, message)
-            begin = lines[-1][0] + 1 if lines else begin
-            if begin < first + cases:
-                if done.returncode >= 0:
-                    raise RuntimeError(f"{result.name}: {done.stderr[-2000:]}")
-                result.note(begin, "crash", f"signal {-done.returncode}")
-                begin += 1
-    return results
+def attack(
+    names: Sequence[str], cases: int, seed: int = 0, first: int = 0, targets: str = TARGETS_OF
+) -> list[Result]:
+    """Try ``cases`` damaged files with each reader; what brings the process down is a finding.
+
+    Args:
+        names: The readers.
+        cases: How many of each; slow readers get their share of it.
+        seed: Of the damage.
+        first: Number of the first case.
+        targets: The module whose ``TARGETS`` they are.
+    """
+    by_name = {target.name: target for target in targets_of(targets)}
+    results = {name: Result(name) for name in names}
+    todo = [(name, first, first + max(1, round(by_name[name].share * cases))) for name in names]
+    while todo:
+        jobs = ["{}:{}:{}".format(*job) for job in todo]
+        command = [
+            sys.executable, "-m", "tests.fuzz.campaign", "--child", *jobs, "--seed", str(seed),
+            "--targets", targets,
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True)
+        lines = [json.loads(line) for line in done.stdout.splitlines() if line[:1] == "["]
+        for name, case, outcome, message in lines:
+            results[name].note(case, outcome, message)
+        todo = _rest(todo, lines[-1][:2] if lines else None)
+        hung = "Timeout (" in done.stderr
+        if done.returncode > 0 and not hung:
+            raise RuntimeError(done.stderr[-2000:])
+        if todo:
+            name, begin, stop = todo.pop(0)
+            results[name].note(begin, "hang" if hung else "crash", _end(done))
+            todo = [(name, begin + 1, stop)] * (begin + 1 < stop) + todo
+    return list(results.values())
 
 
-def _child(targets: Sequence[Target], cases: int, seed: int, first: int, keep: str | None) -> None:
+def _end(done: subprocess.CompletedProcess[str]) -> str:
+    return f"ended by {done.returncode}: {done.stderr[-1500:]}"
+
+
+def _rest(todo: list[Job], last: Sequence | None) -> list[Job]:
+    """What is left of the jobs after the last case that was told."""
+    if last is None:
+        return todo
+    at = [name for name, _, _ in todo].index(last[0])
+    name, _, stop = todo[at]
+    return [(name, last[1] + 1, stop)] * (last[1] + 1 < stop) + todo[at + 1 :]
+
+
+def targets_of(module: str) -> tuple[Target, ...]:
+    """The readers of a module."""
+    return importlib.import_module(module).TARGETS
+
+
+def _child(jobs: Sequence[Job], seed: int, keep: str | None, targets: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
+    by_name = {target.name: target for target in targets_of(targets)}
+    faulthandler.enable()
     with tempfile.TemporaryDirectory() as made:
-        for target in targets:
-            sound = prepare(target, Path(made))
+        for name, first, stop in jobs:
+            sound = prepare(by_name[name], Path(made))
             folder = Path(keep) if keep else Path(made, "case")
-            for case in range(first, first + cases):
-                outcome, message = try_case(target, sound, folder, seed, case)
-                print(json.dumps([case, outcome, message]), flush=True)
+            for case in range(first, stop):
+                # What hangs in C hears no signal.
+                faulthandler.dump_traceback_later(MOST_PATIENCE, exit=True)
+                outcome, message = try_case(by_name[name], sound, folder, seed, case)
+                print(json.dumps([name, case, outcome, message]), flush=True)
+            shutil.rmtree(sound)
 
 
 def main() -> None:
@@ -88,17 +131,21 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=100, help="of each reader")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", default=[t.name for t in TARGETS], help="readers")
+    parser.add_argument("--only", nargs="+", help="readers; all if none is named")
     parser.add_argument("--json", help="where the results go")
     parser.add_argument("--keep", help="folder that the last damaged files stay in")
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--targets", default=TARGETS_OF, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    by_name = {target.name: target for target in TARGETS}
+    names = given.only or [target.name for target in targets_of(given.targets)]
     if given.child or given.keep:
-        chosen = [by_name[name] for name in given.only]
-        _child(chosen, given.cases, given.seed, given.first, given.keep)
+        parts = [job.rsplit(":", 2) for job in given.child or ()]
+        jobs = [(name, int(first), int(stop)) for name, first, stop in parts] or [
+            (name, given.first, given.first + given.cases) for name in names
+        ]
+        _child(jobs, given.seed, given.keep, given.targets)
         return
-    results = attack(given.only, given.cases, given.seed, given.first)
+    results = attack(names, given.cases, given.seed, given.first, given.targets)
     print(f"{'reader':<24}{'cases':>8}{'read':>8}{'refused':>9}{'findings':>10}")
     for result in results:
         counts, total = result.outcomes, sum(result.outcomes.values())

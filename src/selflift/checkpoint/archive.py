@@ -23,6 +23,8 @@ from selflift.checkpoint.content import (
     in_a_line,
     unwritten,
 )
+from selflift.checkpoint.record import check_archive, check_record
+from selflift.untrusted import UntrustedError
 
 
 def save(path: str | Path, content: Checkpoint, keep: bool = False) -> None:
@@ -113,9 +115,10 @@ def load(path: Path) -> Checkpoint:
         )
     try:
         record = torch.load(path, map_location="cpu", weights_only=True)
+        check_record(record, path.stat().st_size)
     except Exception as error:  # torch raises many kinds; all mean that the file is not ours
         raise _damaged(
-            path, f"a file that can't be read safely ({type(error).__name__})"
+            path, f"a file that can't be read safely ({type(error).__name__}{_told(error)})"
         ) from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise DamagedError(
@@ -201,10 +204,16 @@ def digest(value: Any) -> str:
     return found.hexdigest()
 
 
+def _told(error: Exception) -> str:
+    """What is known of a file that was refused here; torch's own messages advise to run it."""
+    return f": {error}" if isinstance(error, UntrustedError) else ""
+
+
 def _is_whole(path: Path) -> bool:
     """Whether the file is a zip archive whose checksums hold; torch's reader ignores them."""
     try:
         with zipfile.ZipFile(path) as archive:
+            check_archive(archive)
             return archive.testzip() is None
     except Exception:  # a damaged archive raises many kinds, depending on where it is damaged
         return False

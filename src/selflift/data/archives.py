@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -11,9 +12,11 @@ import numpy as np
 
 from selflift.data.takes import ImportFileError
 from selflift.data.unpickle import check_text, count_of, load_arrays
+from selflift.untrusted import UntrustedError, check_promise, most_bytes
 
-# Poses shrink by a factor of 2 or 3; whatever is small in memory may shrink as it likes.
-MOST_GROWTH, MOST_BYTES = 100, 2**28
+# What NumPy writes. Others may ask for gigabytes before they unpack a byte.
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+BLOCK_BYTES = 2**20
 
 
 def read_pickle(path: str | Path) -> Any:
@@ -27,7 +30,7 @@ def read_pickle(path: str | Path) -> Any:
     """
     path = Path(path)
     with _reading(path, "a pickle"), open(path, "rb") as stream:
-        return load_arrays(stream)
+        return load_arrays(stream, os.path.getsize(path))
 
 
 def read_npz(path: str | Path, *keys: str) -> dict[str, Any]:
@@ -50,22 +53,19 @@ def read_npz(path: str | Path, *keys: str) -> dict[str, Any]:
                 f"expected the key {', '.join(missing)}, got {', '.join(have) or 'no array'}; is "
                 "it the right file?"
             )
-        out = {}
-        for key in keys or have:
-            _check_size(archive.getinfo(f"{key}.npy"))
-            with archive.open(f"{key}.npy") as stream:
-                out[key] = _read_array(stream)
+        out, promised, most = {}, 0, most_bytes(path)
+        for key in dict.fromkeys(keys or have):
+            entry = archive.getinfo(f"{key}.npy")
+            if entry.compress_type not in PACKINGS:
+                raise ImportFileError(
+                    f"expected arrays packed as NumPy does (stored or deflated), got another way "
+                    f"in '{key[:80]}'; write it again with numpy.savez"
+                )
+            promised += entry.file_size
+            check_promise(key, promised, most)
+            with archive.open(entry) as stream:
+                out[key] = _read_array(stream, entry.file_size)
         return out
-
-
-def _check_size(entry: zipfile.ZipInfo) -> None:
-    """Refuse an entry that grows as only repetition does: it would fill the memory."""
-    if entry.file_size > MOST_BYTES and entry.file_size > MOST_GROWTH * entry.compress_size:
-        raise ImportFileError(
-            f"expected at most {MOST_GROWTH} bytes for each of the archive, got "
-            f"{entry.file_size / 1e9:.1f} GB from {entry.compress_size / 1e6:.1f} MB in "
-            f"'{entry.filename}'; get it from its publisher"
-        )
 
 
 def npz_keys(path: str | Path) -> list[str]:
@@ -73,11 +73,11 @@ def npz_keys(path: str | Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
-    except (OSError, zipfile.BadZipFile):
+    except Exception:  # a damaged archive raises many kinds, depending on where it is damaged
         return []
 
 
-def _read_array(stream: io.BufferedIOBase | IO[bytes]) -> Any:
+def _read_array(stream: io.BufferedIOBase | IO[bytes], most: int) -> Any:
     # Its headers are read by NumPy; only an array of objects is a pickle, which NumPy would run.
     version = np.lib.format.read_magic(stream)
     header = (
@@ -89,16 +89,28 @@ def _read_array(stream: io.BufferedIOBase | IO[bytes]) -> Any:
     if not dtype.hasobject:
         count = count_of(shape, dtype)
         size = count * dtype.itemsize
-        data = stream.read(size)
-        if len(data) != size:
-            raise ImportFileError(f"expected {size} bytes of an array, got {len(data)}")
-        flat = np.frombuffer(bytearray(data), dtype=dtype, count=count)
+        if size > most:
+            raise ImportFileError(f"expected an array of at most {most} bytes, got one of {size}")
+        data = bytearray(size)
+        got = _fill(stream, memoryview(data))
+        if got != size:
+            raise ImportFileError(f"expected {size} bytes of an array, got {got}")
+        flat = np.frombuffer(data, dtype=dtype, count=count)
         check_text(flat)
         return flat.reshape(shape, order="F" if fortran else "C")
-    content = load_arrays(stream)
+    content = load_arrays(stream, most)
     if isinstance(content, np.ndarray) and content.shape == ():
         return content.item()
     return content
+
+
+def _fill(stream: io.BufferedIOBase | IO[bytes], data: memoryview) -> int:
+    """Read until the memory is full or the stream ends; returns how many bytes came."""
+    got = 0
+    while part := stream.read(min(len(data) - got, BLOCK_BYTES)):
+        data[got : got + len(part)] = part
+        got += len(part)
+    return got
 
 
 class _reading:
@@ -112,7 +124,7 @@ class _reading:
             raise ImportFileError(f"'{self._path}': no such file; expected {self._what}")
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, ImportFileError):
+        if isinstance(error, (ImportFileError, UntrustedError)):
             raise ImportFileError(f"'{self._path}': {error}") from error
         if isinstance(error, MemoryError):
             raise ImportFileError(

@@ -17,7 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from selflift.data.archives import npz_keys, read_npz
 from selflift.data.rig import Clip
+from selflift.data.takes import ImportFileError
 from selflift.geometry.normalise import skeleton_height
 from selflift.skeleton import H36M_17
 
@@ -100,15 +102,19 @@ def _find(root: Path, name: str, split: str) -> Path:
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            names = list(file.files)
-            arrays = {key: file[key] for key in KEYS if key in names}
-    except Exception as error:  # numpy and zipfile raise many kinds, depending on the damage
-        reason = " ".join(str(error).split())[:200]
+        names = npz_keys(path)
+        present = [key for key in KEYS if key in names]
+        arrays = read_npz(path, *(present or KEYS))
+    except ImportFileError as error:
         raise ValueError(
             f"cmu17 '{path}': expected an npz archive of plain arrays, got a file that is damaged, "
-            f"cut short or can't be read safely ({reason}); get it again"
+            f"cut short or can't be read safely ({str(error)[:400]}); get it again"
         ) from error
+    if objects := [k for k, a in arrays.items() if not isinstance(a, np.ndarray) or a.dtype == "O"]:
+        raise ValueError(
+            f"cmu17 '{path}': expected an npz archive of plain arrays, got Python objects in "
+            f"{', '.join(objects)}, which can't be read safely; get it again"
+        )
     missing = [key for key in KEYS if key not in names]
     if missing:
         raise ValueError(

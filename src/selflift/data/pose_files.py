@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import h5py
 import numpy as np
 
+from selflift.data.hdf5 import open_hdf5
 from selflift.data.poses import FORMAT, Cameras, PoseSet
 from selflift.data.takes import Recordings, Report, Take, View
 
@@ -15,9 +15,9 @@ from selflift.data.takes import Recordings, Report, Take, View
 def recognise(path: Path) -> bool:
     """Whether this is a pose set."""
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             return file.attrs.get("format") == FORMAT
-    except OSError:
+    except Exception:  # h5py raises many kinds, depending on the damage
         return False
 
 

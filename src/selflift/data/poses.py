@@ -35,8 +35,10 @@ import numpy as np
 import torch
 
 from selflift.atomic import atomic_hdf5
+from selflift.data.hdf5 import Hdf5File, open_hdf5
 from selflift.geometry.camera import Intrinsics
 from selflift.skeleton import Skeleton
+from selflift.untrusted import UntrustedError, in_a_line
 
 FORMAT = "selflift.poses"
 VERSION = 1
@@ -136,6 +138,11 @@ class PoseSet:
                     f"poses: expected {name}/index between 0 and {len(labels.names) - 1}, got "
                     f"{labels.index.min()} to {labels.index.max()}; the file is inconsistent"
                 )
+        if self.frame.dtype.kind not in "iu":
+            raise ValueError(
+                f"poses: expected frame of integers, got {self.frame.dtype}; the file is "
+                "inconsistent"
+            )
         if self.cameras is not None:
             for name in ("f_px", "size_px"):
                 column = getattr(self.cameras, name)
@@ -231,10 +238,12 @@ class PoseSet:
                 "selflift.data.PoseSet.save"
             )
         try:
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 return _read(file, path, subjects)
         except Exception as error:  # h5py raises many kinds, depending on the damage
-            reason = " ".join(str(error).split())
+            reason = in_a_line(" ".join(str(error).split()))
+            if isinstance(error, UntrustedError):
+                raise ValueError(f"poses '{path}': {reason}") from error
             if isinstance(error, ValueError) and reason.startswith("poses"):
                 raise ValueError(reason.replace("poses:", f"poses '{path}':", 1)) from error
             raise ValueError(
@@ -260,7 +269,7 @@ def _write(file: h5py.File, name: str, array: np.ndarray | None) -> None:
     file.create_dataset(name, data=array, chunks=chunks, **packed)
 
 
-def _read(file: h5py.File, path: Path, subjects: Sequence[str] | None) -> PoseSet:
+def _read(file: Hdf5File, path: Path, subjects: Sequence[str] | None) -> PoseSet:
     if file.attrs.get("format") != FORMAT:
         raise ValueError(
             f"poses '{path}': expected an HDF5 file of format '{FORMAT}', got "
@@ -280,9 +289,7 @@ def _read(file: h5py.File, path: Path, subjects: Sequence[str] | None) -> PoseSe
             )
 
     def array(name: str) -> np.ndarray:
-        if not isinstance(file[name], h5py.Dataset):
-            raise TypeError(f"'{name}' is not a dataset")
-        return file[name][()]
+        return file.array(name)
 
     runs = None if subjects is None else _runs(file, path, subjects)
 
@@ -295,7 +302,7 @@ def _read(file: h5py.File, path: Path, subjects: Sequence[str] | None) -> PoseSe
         return read(name) if name in file else None
 
     def labels(name: str) -> Labels:
-        return Labels(tuple(file[f"{name}/names"].asstr()[()]), rows(f"{name}/index"))
+        return Labels(tuple(file.texts(f"{name}/names")), rows(f"{name}/index"))
 
     cameras = None
     if "cameras" in file:
@@ -321,9 +328,9 @@ def _read(file: h5py.File, path: Path, subjects: Sequence[str] | None) -> PoseSe
     )
 
 
-def _runs(file: h5py.File, path: Path, subjects: Sequence[str]) -> list[tuple[int, int]]:
+def _runs(file: Hdf5File, path: Path, subjects: Sequence[str]) -> list[tuple[int, int]]:
     """Where the poses of some subjects lie: ``(start, stop)`` of every unbroken run."""
-    names = list(file["subject/names"].asstr()[()])
+    names = file.texts("subject/names")
     unknown = [subject for subject in subjects if subject not in names]
     if unknown:
         raise ValueError(

@@ -13,10 +13,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from selflift.skeleton import Skeleton
+from selflift.untrusted import in_a_line
 
 
 class ImportFileError(ValueError):
-    """A file that an importer can't read: names file, key, expected, got and the remedy."""
+    """A file that an importer can't read: names file, key, expected, got and the remedy.
+
+    Args:
+        message: As told; brought into one line, since parts of it come from the file.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(in_a_line(message))
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,15 @@ from typing import IO, Any, ClassVar, Literal
 import numpy as np
 
 from selflift.data.takes import ImportFileError
+from selflift.untrusted import MOST_BYTES, MOST_ITEMS, check_nesting, check_promise
 
 # As NumPy's pickles spell types: numbers, texts and objects. Dates and records are not read.
 _TYPES = re.compile(r"b1|[iu][1248]|f(2|4|8|12|16)|c(8|16|24|32)|[SU][0-9]{1,9}|O[48]?")
 _ORDERS: dict[str, Literal["<", ">", "=", "|"]] = {"<": "<", ">": ">", "=": "=", "|": "|"}
 _LAST_CHARACTER = 0x10FFFF
-_MOST_BYTES = 2**62
+_LARGEST = 2**62
+# A pickle may use its bytes again, but no honest one does so often.
+MOST_COPIES, BYTES_OF_AN_ITEM = 10, 64
 
 
 class _Type:
@@ -91,7 +94,7 @@ def count_of(shape: Any, dtype: np.dtype) -> int:
     if not (isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)):
         raise ImportFileError(f"expected the shape of an array, got {shape!r:.40}")
     # Without the zeros, which would hide that the others are too large.
-    if math.prod(n or 1 for n in shape) * dtype.itemsize > _MOST_BYTES:
+    if math.prod(n or 1 for n in shape) * dtype.itemsize > _LARGEST:
         raise ImportFileError(f"expected an array that fits into memory, got the shape {shape}")
     return math.prod(shape)
 
@@ -174,6 +177,10 @@ _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
 
 
 class _ArraysOnly(pickle._Unpickler):
+    def __init__(self, stream: Any, *, encoding: str, most: int) -> None:
+        super().__init__(stream, encoding=encoding)
+        self._made, self._most = 0, most
+
     stack: list[Any]
     read: Callable[[int], bytes]
     pop_mark: Callable[[], list[Any]]
@@ -198,10 +205,28 @@ class _ArraysOnly(pickle._Unpickler):
             subject.describe(state)
         elif isinstance(subject, np.ndarray):
             _fill(subject, state)
+            self._count(subject)
         else:
             raise ImportFileError(
                 f"expected only arrays to have a state, got one of {type(subject).__name__}"
             )
+
+    def _count(self, made: Any) -> None:
+        """Count what was copied from bytes or items that another part may use again."""
+        if isinstance(made, np.ndarray):
+            self._made += made.nbytes
+        elif isinstance(made, (bytes, set, frozenset, dict)):
+            self._made += len(made) * (1 if isinstance(made, bytes) else BYTES_OF_AN_ITEM)
+        check_promise("arrays", self._made, self._most)
+
+    def _call(self) -> None:
+        arguments = self.stack.pop()
+        self.stack[-1] = self.stack[-1](*arguments)
+        self._count(self.stack[-1])
+
+    def _instantiate(self, kind: Any, arguments: Any) -> None:
+        self.stack.append(kind(*arguments))
+        self._count(self.stack[-1])
 
     def _set_items(self, items: list[Any]) -> None:
         table = self.stack[-1]
@@ -236,21 +261,28 @@ class _ArraysOnly(pickle._Unpickler):
         self.stack.append(bytearray(self.read(size)))
 
     dispatch.update({
-        pickle.BUILD[0]: _build, pickle.SETITEM[0]: _one_item, pickle.SETITEMS[0]: _items,
+        pickle.REDUCE[0]: _call, pickle.BUILD[0]: _build,
+        pickle.SETITEM[0]: _one_item, pickle.SETITEMS[0]: _items,
         pickle.DICT[0]: _dict, pickle.ADDITEMS[0]: _add_items, pickle.FROZENSET[0]: _frozen,
         pickle.BYTEARRAY8[0]: _bytearray,
     })  # fmt: skip
 
 
-def load_arrays(stream: io.BufferedIOBase | IO[bytes]) -> Any:
+def load_arrays(stream: io.BufferedIOBase | IO[bytes], size: int) -> Any:
     """The content of a pickle of NumPy arrays and plain containers.
 
     Args:
         stream: Where it begins.
+        size: How many bytes it has, unpacked.
 
     Raises:
         ImportFileError: If it holds anything else; nothing of it is run.
+        UntrustedError: If it makes more of its bytes than they explain.
         Exception: Whatever a damaged pickle makes the unpickler raise.
     """
+    most = max(MOST_BYTES, MOST_COPIES * size)
     # Texts of Python 2 are read as latin1, as NumPy's own files from then need it.
-    return _ArraysOnly(stream, encoding="latin1").load()
+    content = _ArraysOnly(stream, encoding="latin1", most=most).load()
+    # Without references to one thing from many places there are no more values than bytes.
+    check_nesting(content, max(MOST_ITEMS, MOST_COPIES * size))
+    return content

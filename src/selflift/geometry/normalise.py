@@ -15,7 +15,6 @@ root itself must be there. Half precision is computed in float32, and float32 co
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +38,7 @@ TOO_FAR = (
     "normalise: expected rays in the normalised plane (x / z, about 1 or less), got numbers above "
     f"{MAX_EXTENT:g}; check the camera's focal length"
 )
+LARGEST_STORED = 1e30
 
 
 def pose_size(
@@ -129,7 +129,8 @@ class Normaliser:
         if found.centre not in CENTRES or found.scale not in SCALES:
             raise ValueError(f"unknown method '{found.centre}' or '{found.scale}'")
         numbers = (found.factor, found.size, *found.shares)
-        if not all(math.isfinite(number) and number >= 0 for number in numbers):
+        # A factor of more is no picture's; Python's own integers have no end.
+        if not all(0 <= number <= LARGEST_STORED for number in numbers):
             raise ValueError("a factor, size or share is below 0 or not finite")
         return found
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from selflift import checkpoint, parallel
 from selflift.models.blocks import ResidualTrunk
+from selflift.models.stored import network_of
 from selflift.skeleton import get_skeleton
 
 
@@ -65,8 +66,15 @@ class DomainAdapter(nn.Module):
             )
         try:
             options = content.metadata["config"]["model"]["adapter"]
-            adapter = cls(content.metadata["lifter"]["skeleton"], **options)
-            adapter.load_state_dict(weights)
-        except (AttributeError, TypeError, KeyError, RuntimeError, ValueError) as error:
+            skeleton = content.metadata["lifter"]["skeleton"]
+            adapter = network_of(cls, {"skeleton": skeleton, **options}, weights)
+        except (
+            AttributeError,
+            TypeError,
+            KeyError,
+            RuntimeError,
+            ValueError,
+            OverflowError,
+        ) as error:
             raise checkpoint.mismatch(content, "adapter", error) from error
         return adapter.to(device).eval()

@@ -252,6 +252,13 @@ class Lifter(nn.Module):
         """The lifter of a checkpoint already read (see :meth:`from_checkpoint`)."""
         try:
             lifter = network_of(cls, content.metadata["lifter"], content.lifter)
-        except (AttributeError, TypeError, KeyError, RuntimeError, ValueError) as error:
+        except (
+            AttributeError,
+            TypeError,
+            KeyError,
+            RuntimeError,
+            ValueError,
+            OverflowError,
+        ) as error:
             raise checkpoint.mismatch(content, "lifter", error) from error
         return lifter.to(device).eval()

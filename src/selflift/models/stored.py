@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
+LARGEST = 2**62
 KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,), "int": (int,), "float": (int, float), "bool": (bool,),
 }  # fmt: skip
@@ -41,6 +41,11 @@ def network_of(kind: type[Network], arguments: object, weights: Mapping[str, Ten
     return network
 
 
+def fits_in(number: float) -> bool:
+    """Whether a number is finite and one that others than Python know."""
+    return abs(number) <= LARGEST
+
+
 def _check(kind: type[nn.Module], arguments: Mapping[str, Any], most: int) -> None:
     """Refuse values of another type than declared, no numbers, and more blocks than tensors."""
     expected = inspect.signature(kind).parameters
@@ -51,7 +56,10 @@ def _check(kind: type[nn.Module], arguments: Mapping[str, Any], most: int) -> No
         fits = isinstance(value, KINDS[declared]) and (
             declared == "bool" or not isinstance(value, bool)
         )
-        if not fits or (isinstance(value, float) and not math.isfinite(value)):
-            raise TypeError(f"{name}: expected {declared}, got {str(value)[:40]!r}")
+        # Python's integers have no end; those of everybody else have.
+        number = isinstance(value, (int, float))
+        if not fits or (number and not fits_in(value)):
+            got = "a huge number" if isinstance(value, int) and not fits_in(value) else str(value)
+            raise TypeError(f"{name}: expected {declared}, got {got[:40]!r}")
     if arguments.get("num_blocks", 0) > most:
         raise ValueError(f"num_blocks: expected at most {most}, got {arguments['num_blocks']}")

@@ -31,7 +31,7 @@ from selflift.train.graph import GraphedStep, suits
 from selflift.train.record import defining, metadata_of, metrics_of
 from selflift.train.scenes import depth_spread, tell_scenes
 from selflift.train.setup import load_poses
-from selflift.train.state import TrainState, adapts
+from selflift.train.state import TrainState, adapts, checked_history
 from selflift.train.step import StepOutput, train_step
 from selflift.train.story import Story
 from selflift.train.trouble import (
@@ -279,16 +279,17 @@ class Run:
 
     def _restore(self) -> None:
         content, self._notes = self.files.restore()
-        if defining(content.metadata.get("config", {})) != defining(asdict(self.config)):
+        stored = content.metadata.get("config")
+        if not isinstance(stored, dict) or defining(stored) != defining(asdict(self.config)):
             raise ValueError(
                 f"resume '{self.folder}': expected the config.yaml that the run began with, got "
                 "one that differs from the checkpoint's; restore it, or start a new run"
             )
         try:
             self.state.load_state_dict(content.state)
-            self.history = list(content.state["history"])
-            self.watch = Watch(**content.state.get("watch", {}))
-        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            self.history = checked_history(content.state["history"])
+            self.watch = Watch.checked(content.state.get("watch"))
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
             reason = " ".join(str(error).split())[:200]
             raise checkpoint.CheckpointError(
                 f"checkpoint '{content.path}': expected the state of the run in '{self.folder}', "

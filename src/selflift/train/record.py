@@ -80,8 +80,9 @@ def defining(config: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = json.loads(json.dumps(config))
     for key in MAY_DIFFER:
         *groups, name = key.split(".")
-        part = kept
+        part: Any = kept
         for group in groups:
-            part = part.get(group, {})
-        part.pop(name, None)
+            part = part.get(group) if isinstance(part, dict) else None
+        if isinstance(part, dict):
+            part.pop(name, None)
     return kept

@@ -21,6 +21,8 @@ from selflift.device import PRECISIONS, choose_precision
 from selflift.models import DomainAdapter, Lifter, PoseDiscriminator, TemporalDiscriminator
 from selflift.models.blocks import ResidualBlock, reduced_precision
 
+MOST_STEPS = 2**53
+
 
 @dataclass
 class TrainState:
@@ -187,24 +189,23 @@ class TrainState:
         Raises:
             KeyError, RuntimeError, ValueError: If it belongs to a run of another shape.
         """
-        for own, saved in (
-            (self.networks, state["networks"]),
-            (self.optimisers, state["optimisers"]),
-        ):
-            if own.keys() != saved.keys():
+        for saved in (state["networks"], state["optimisers"]):
+            if self.networks.keys() != saved.keys():
                 raise ValueError(
-                    f"expected the networks {', '.join(own)}, got {', '.join(saved)} in the file"
+                    f"expected the networks {', '.join(self.networks)}, got "
+                    f"{', '.join(map(str, saved))} in the file"
                 )
-            for name, part in own.items():
-                part.load_state_dict(saved[name])
+        for name, network in self.networks.items():
+            network.load_state_dict(state["networks"][name])
+            _restore(self.optimisers[name], state["optimisers"][name])
         self.average.load_state_dict(state["average"])
         if self.bones is not None:
             self.bones.load_state_dict(state["bones"])
-        self.step = int(state["step"])
-        self.adapter_step = int(state["adapter_step"])
+        self.step = _count(state["step"])
+        self.adapter_step = _count(state["adapter_step"])
         self.best = float(state["best"])
-        self.best_step = int(state["best_step"])
-        self.flips = [int(step) for step in state["flips"]]
+        self.best_step = _count(state["best_step"])
+        self.flips = [_count(step) for step in state["flips"]]
 
 
 def adapts(config: TrainConfig) -> bool:
@@ -233,6 +234,46 @@ def _plain(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
     state = optimiser.state_dict()
     groups = [{**g, "lr": float(g["lr"]), "capturable": False} for g in state["param_groups"]]
     return {**state, "param_groups": groups}
+
+
+def _restore(optimiser: torch.optim.Optimizer, saved: Any) -> None:
+    """Load a state; PyTorch itself finds out at the next step what does not fit."""
+    own = [dict(group) for group in optimiser.param_groups]
+    optimiser.load_state_dict(saved)
+    for group, before in zip(optimiser.param_groups, own, strict=True):
+        for name, value in before.items():
+            if not isinstance(value, Tensor) and type(group.get(name)) is not type(value):
+                raise ValueError(f"expected {name} of an optimiser as {type(value).__name__}")
+        for parameter in group["params"]:
+            moments = optimiser.state.get(parameter, {})
+            if moments and not moments.keys() >= {"step", "exp_avg", "exp_avg_sq"}:
+                raise ValueError("expected the moments of each weight")
+            for name, moment in moments.items():
+                shape = () if name == "step" else parameter.shape
+                if not isinstance(moment, Tensor) or moment.shape != shape:
+                    raise ValueError(f"expected {name} of shape {tuple(shape)}")
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < MOST_STEPS:
+        raise ValueError(f"expected a number of steps, got {type(value).__name__}")
+    return value
+
+
+def checked_history(records: Any) -> list[dict[str, float]]:
+    """The record of validations that a checkpoint holds.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if not isinstance(records, list) or not all(
+        isinstance(record, dict)
+        and "step" in record
+        and all(type(name) is str and type(x) in (int, float) for name, x in record.items())
+        for record in records
+    ):
+        raise ValueError("expected numbers by name of each validation")
+    return records
 
 
 def _tensors(network: nn.Module) -> list[Tensor]:

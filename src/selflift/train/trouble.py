@@ -20,7 +20,7 @@ from selflift.geometry.anatomy import CLEAR_SCORE
 from selflift.train.batches import Batch
 
 # A discriminator that tells so many poses apart, over so many steps, has won; see Watch.
-WON, WON_STEPS = 0.98, 500
+WON, WON_STEPS = 0.95, 500
 # Below it depths don't differ from pose to pose: bodies are about 1 high, right ones have 0.16.
 FLAT, FORMED_STEPS = 0.03, 500
 
@@ -125,6 +125,25 @@ class Watch:
 
     won_since: dict[str, int] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+
+    @classmethod
+    def checked(cls, saved: Any) -> Watch:
+        """What a checkpoint holds of it; a new one where it holds nothing.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        if saved is None:
+            return cls()
+        since, said = saved["won_since"], saved["said"]
+        if not (
+            isinstance(since, dict)
+            and isinstance(said, list)
+            and all(type(name) is str for name in (*since, *said))
+            and all(type(step) is int for step in since.values())
+        ):
+            raise ValueError("expected what was seen of the training")
+        return cls(dict(since), list(said))
 
     def window(self, step: int, means: Mapping[str, float]) -> list[str]:
         """What the means of some steps tell.

@@ -171,7 +171,7 @@ def test_sizes_that_the_file_can_t_have_are_not_allocated(tmp_path: Path) -> Non
     path = tmp_path / "walk.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("keypoints", (10**9, 17, 3), "f4", chunks=(1000, 17, 3))
-    with pytest.raises(ImportFileError, match="got 204.0 GB; the file is damaged"):
+    with pytest.raises(ImportFileError, match="at most 34 MB.* got 204,000 MB for 'keypoints'"):
         open_arrays(path, COCO)
     path = tmp_path / "walk.npy"
     with open(path, "wb") as stream:

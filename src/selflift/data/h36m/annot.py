@@ -18,15 +18,18 @@ It holds thinned frames, all cameras one after another:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from selflift.data.h36m.cameras import CAMERAS, view_of
 from selflift.data.h36m.protocol import ACTIONS, FIRST_ACTION_NUMBER
+from selflift.data.hdf5 import Hdf5File, open_hdf5
 from selflift.data.takes import ImportFileError, View
+from selflift.untrusted import UntrustedError
 
 METRIC, UNIVERSAL = "pose/3d", "pose/3d-univ"
 # How far the fitted intrinsics may be from the calibration: they know nothing of the lens.
@@ -104,10 +107,10 @@ def read_annotations(file: AnnotFile, key: str) -> Annotations:
                 f"'{file.path}': expected the datasets {', '.join(names)}, got no "
                 f"{', '.join(missing)}; process the take again"
             )
-        arrays = {name: np.asarray(content[name]) for name in names}
+        arrays = {name: content.array(name) for name in names}
         if key == UNIVERSAL and "intrinsics-univ" in content:
             group = "intrinsics-univ"
-        intrinsics = {c: np.asarray(content[f"{group}/{c}"]) for c in content.get(group, ())}
+        intrinsics = {c: content.array(f"{group}/{c}") for c in content.names(group)}
     _check_shapes(file, arrays, key)
     _check_labels(file, arrays)
     return Annotations(
@@ -189,29 +192,19 @@ def _check_labels(file: AnnotFile, arrays: dict[str, np.ndarray]) -> None:
         )
 
 
-class _opened:
+@contextmanager
+def _opened(path: Path) -> Iterator[Hdf5File]:
     """An HDF5 file; whatever its damage raises becomes one line that names it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: h5py.File | None = None
-
-    def __enter__(self) -> h5py.File:
-        try:
-            self._file = h5py.File(self._path, "r")
-        except OSError as error:
-            raise self._damaged(error) from error
-        return self._file
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if self._file is not None:
-            self._file.close()
-        if isinstance(error, (OSError, RuntimeError, KeyError, TypeError)):
-            raise self._damaged(error) from error
-
-    def _damaged(self, error: BaseException) -> ImportFileError:
-        reason = " ".join(str(error).split())[:200]
-        return ImportFileError(
-            f"'{self._path}': expected h36m-fetch's HDF5 file, got one that is damaged, cut short "
-            f"or something else ({reason}); process the take again"
-        )
+    try:
+        with open_hdf5(path) as file:
+            yield file
+    except ImportFileError:
+        raise
+    except UntrustedError as error:
+        raise ImportFileError(f"'{path}': {error}") from error
+    except Exception as error:  # h5py raises many kinds, depending on the damage
+        reason = " ".join(str(error).split())[:300]
+        raise ImportFileError(
+            f"'{path}': expected h36m-fetch's HDF5 file, got one that is damaged, cut short or "
+            f"something else ({reason}); process the take again"
+        ) from error

@@ -16,6 +16,7 @@ files, the 3D is projected.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from selflift.config.prepare import H36MOptions
 from selflift.data.h36m.assemble import Assembler, chosen_subjects, output_layout, settings_of
 from selflift.data.h36m.cameras import CAMERAS, to_camera, view_of
 from selflift.data.h36m.protocol import action_of, clip_name
+from selflift.data.isolated import IsolatedReader
 from selflift.data.takes import ImportFileError, Recordings, Report, Take
 
 # By kind of content: as downloaded, and as h36m-fetch unpacks.
@@ -77,7 +79,7 @@ def open_cdf(path: Path, options: H36MOptions) -> Recordings:
             f"S*/{_WORLD[0]}/*.cdf, got {'none of them' if path.exists() else 'no folder'}; "
             f"{remedy}"
         )
-    _reader(path)
+    _check_reader(path)
     report = Report()
     subjects = chosen_subjects(path, options, folders, report)
     recordings = [r for s in subjects for r in _recordings(s, folders[s], report)]
@@ -189,27 +191,40 @@ def _recordings(subject: str, folder: Path, report: Report) -> list[_Recording]:
     return out
 
 
-def _reader(path: Path) -> type:
-    try:
-        from cdflib import CDF
-    except ImportError as error:
+def _check_reader(path: Path) -> None:
+    if importlib.util.find_spec("cdflib") is None:
         raise ImportFileError(
             f"'{path}': expected the package cdflib, which reads CDF files, got none; pip install "
             "selflift[data]"
-        ) from error
-    return CDF
+        )
+
+
+_READ = """
+def warm():
+    import cdflib
+
+def read(path, names):
+    import pathlib
+    import numpy as np
+    from cdflib import CDF
+    pose = np.asarray(CDF(pathlib.Path(path)).varget("Pose"))
+    if pose.dtype.kind not in "fiu":
+        raise ValueError(f"expected numbers, got {pose.dtype!s:.60}")
+    return {"Pose": pose}
+"""
+_cdf = IsolatedReader(_READ)
 
 
 def _read(path: Path, dimensions: int) -> np.ndarray:
     """``Pose`` of a file, ``(F, 32, dimensions)`` float64."""
-    reader = _reader(path)
+    _check_reader(path)
     try:
-        pose = np.asarray(reader(path).varget("Pose"))
-    except Exception as error:  # cdflib raises many kinds, depending on the damage
+        pose = _cdf(path, ["Pose"])["Pose"]
+    except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ImportFileError(
             f"'{path}': expected a CDF file with the variable Pose, got one that is damaged, cut "
-            f"short or something else ({type(error).__name__}: {reason}); get it again"
+            f"short or something else ({reason}); get it again"
         ) from error
     width = 32 * dimensions
     flat = pose[0] if pose.ndim == 3 and len(pose) == 1 else pose

@@ -97,6 +97,11 @@ def read_detections(path: Path, subjects: list[str]) -> Detections:
                 f"{described(of_subject)}; get the file again"
             )
         for key, views in of_subject.items():
+            if not isinstance(key, str):
+                raise ImportFileError(
+                    f"'{path}': {KEY}['{subject}']: expected recordings by their names, got "
+                    f"{str(key)[:40]!r}; get the file again"
+                )
             where = f"'{path}': {KEY}['{subject}']['{key}']"
             if not isinstance(views, (list, tuple, np.ndarray)) or len(views) != len(CAMERAS):
                 raise ImportFileError(
@@ -197,5 +202,5 @@ def _sides(metadata: object) -> tuple[list[int], list[int]] | None:
     try:
         left, right = metadata["keypoints_symmetry"]
         return sorted(int(joint) for joint in left), sorted(int(joint) for joint in right)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None

@@ -31,12 +31,14 @@ import h5py
 import numpy as np
 
 from selflift.config.prepare import KeypointOptions
-from selflift.data.archives import MOST_BYTES, MOST_GROWTH, npz_keys, read_npz
+from selflift.data.archives import npz_keys, read_npz
+from selflift.data.hdf5 import Hdf5File, open_hdf5
 from selflift.data.keypoints.assemble import recordings
 from selflift.data.keypoints.detections import NO_TRACK, Detections
 from selflift.data.keypoints.layouts import Layout, choose_layout, unmistakable
 from selflift.data.poses import FORMAT
 from selflift.data.takes import ImportFileError, Recordings, Report
+from selflift.untrusted import UntrustedError
 
 KEYPOINTS = ("keypoints", "poses_2d")
 CONFIDENCE = ("confidence", "scores")
@@ -57,9 +59,9 @@ def recognise(path: Path) -> bool:
         return _fits(npz_keys(path))
     if path.suffix in HDF5:
         try:
-            with h5py.File(path, "r") as file:
-                return file.attrs.get("format") != FORMAT and _fits(list(file))
-        except OSError:
+            with open_hdf5(path) as file:
+                return file.attrs.get("format") != FORMAT and _fits(file.names())
+        except Exception:  # h5py raises many kinds, depending on the damage
             return False
     return False
 
@@ -136,8 +138,8 @@ def _read_numpy(path: Path) -> dict[str, Any]:
         return read_npz(path, *(keys if len(keys) == 1 else [key for key in keys if key in KEYS]))
     try:
         # Mapped, so that a damaged header can't ask for more memory than the file has bytes.
-        return {"keypoints": np.load(path, mmap_mode="r", allow_pickle=False)}
-    except (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError) as error:
+        return {"keypoints": np.lib.format.open_memmap(path, mode="r")}
+    except Exception as error:  # NumPy raises many kinds, depending on the damage
         reason = " ".join(str(error).split())[:120]
         if "object" in reason:
             raise ImportFileError(
@@ -152,12 +154,12 @@ def _read_numpy(path: Path) -> dict[str, Any]:
 
 def _read_hdf5(path: Path) -> dict[str, Any]:
     try:
-        with h5py.File(path, "r") as file:
-            have = [key for key in file if isinstance(file[key], h5py.Dataset)]
+        with open_hdf5(path) as file:
+            have = [key for key in file.names() if file.is_dataset(key)]
             keys = have if len(have) == 1 else [key for key in have if key in KEYS]
-            return {key: _read_dataset(path, file[key]) for key in keys}
-    except ImportFileError:
-        raise
+            return {key: _read_dataset(file, key) for key in keys}
+    except UntrustedError as error:
+        raise ImportFileError(f"'{path}': {error}") from error
     except Exception as error:  # h5py raises many kinds, depending on the damage
         reason = " ".join(str(error).split())[:120]
         raise ImportFileError(
@@ -166,15 +168,8 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _read_dataset(path: Path, dataset: h5py.Dataset) -> Any:
-    if h5py.check_string_dtype(dataset.dtype) is not None and dataset.size == 1:
-        return np.array(dataset.asstr()[()])
-    if dataset.nbytes > max(MOST_BYTES, MOST_GROWTH * dataset.id.get_storage_size()):
-        raise ImportFileError(
-            f"'{path}': expected {dataset.name} of a size that the file's own explains, got "
-            f"{dataset.nbytes / 1e9:.1f} GB; the file is damaged: write it again"
-        )
-    return dataset[()]
+def _read_dataset(file: Hdf5File, key: str) -> Any:
+    return np.array(file.texts(key)) if file.has_texts(key) else file.array(key)
 
 
 def _with_the_files(

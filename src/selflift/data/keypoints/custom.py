@@ -137,7 +137,7 @@ def _layout(path: Path, count: int, metadata: dict[str, Any], options: KeypointO
 def _size(table: Any) -> tuple[int, int] | None:
     try:
         width, height = int(table["w"]), int(table["h"])
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         return None
     return (width, height) if min(width, height) > 0 else None
 

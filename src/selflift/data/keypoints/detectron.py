@@ -118,8 +118,11 @@ def _read(file: Path) -> tuple[Detections, int]:
 
 def _of_people(file: Path, frame: int, classes: Any) -> np.ndarray:
     try:
-        return np.asarray(classes[_CLASS], np.float64)
-    except (TypeError, ValueError, IndexError, KeyError) as error:
+        found = np.asarray(classes[_CLASS], np.float64)
+        if found.ndim == 0:
+            raise ValueError("expected an array, got one number")
+        return found
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError) as error:
         raise ImportFileError(
             f"'{file}', frame {frame}: expected a list by class with the people at {_CLASS}, got "
             f"{classes!r:.60}"
@@ -129,7 +132,7 @@ def _of_people(file: Path, frame: int, classes: Any) -> np.ndarray:
 def _size(file: Path, metadata: Any) -> tuple[int, int]:
     try:
         return int(metadata["w"]), int(metadata["h"])
-    except (TypeError, KeyError, ValueError, IndexError) as error:
+    except (TypeError, KeyError, ValueError, IndexError, OverflowError) as error:
         raise ImportFileError(
             f"'{file}': expected metadata with w and h, got {metadata!r:.60}"
         ) from error

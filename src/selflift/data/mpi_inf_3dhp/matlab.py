@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,10 @@ from typing import Any
 import h5py
 import numpy as np
 
+from selflift.data.hdf5 import Hdf5File, open_hdf5
+from selflift.data.isolated import IsolatedReader
 from selflift.data.takes import ImportFileError
+from selflift.untrusted import UntrustedError
 
 HEADER_BYTES = 128
 ENDIANS = (b"IM", b"MI")
@@ -74,24 +74,31 @@ def load_scipy() -> Any:
         ) from error
 
 
-# SciPy's reader is written in C and can crash on a damaged file, so it runs in a process of its
-# own; cells, which are objects, come one by one.
+# Cells, which are objects, come one by one.
 _READ = """
-import sys
-import numpy as np
-from scipy.io import loadmat, whosmat
-path, out, *names = sys.argv[1:]
-found = loadmat(path, variable_names=names)
-arrays = {"": np.array([name for name, _, _ in whosmat(path)], str)}
-for name in set(names) & set(found):
-    if found[name].dtype != object:
-        arrays[name] = found[name]
-        continue
-    arrays[name] = np.array(found[name].shape)
-    for i, cell in enumerate(found[name].ravel()):
-        arrays[f"{name}/{i}"] = np.asarray(cell)
-np.savez(out, allow_pickle=False, **arrays)
+def warm():
+    import scipy.io
+
+def read(path, names):
+    import numpy as np
+    from scipy.io import loadmat, whosmat
+    found = loadmat(path, variable_names=names)
+    arrays = {"": np.array([name for name, _, _ in whosmat(path)], str)}
+    for name in set(names) & set(found):
+        if found[name].dtype != object:
+            arrays[name] = plain(found[name])
+            continue
+        arrays[name] = np.array(found[name].shape)
+        for i, cell in enumerate(found[name].ravel()):
+            arrays[f"{name}/{i}"] = plain(np.asarray(cell))
+    return arrays
+
+def plain(array):
+    if array.dtype.kind not in "fiubcSU":
+        raise ValueError(f"expected numbers, got {array.dtype!s:.60}")
+    return array
 """
+_mat5 = IsolatedReader(_READ)
 
 
 def read_mat5(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -102,17 +109,13 @@ def read_mat5(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """
     load_scipy()
     check_version(path, hdf5=False)
-    with tempfile.TemporaryDirectory() as folder:
-        out = os.path.join(folder, "variables.npz")
-        command = [sys.executable, "-c", _READ, os.fspath(path), out, *names]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or [f"the reader ended by {done.returncode}"]
-            raise _damaged(path, lines[-1])
-        with np.load(out, allow_pickle=False) as arrays:
-            for name in names:
-                _there(path, name, dict.fromkeys(arrays[""].tolist()))
-            return {name: _assembled(name, arrays) for name in names}
+    try:
+        arrays = _mat5(path, names)
+    except (ValueError, OSError) as error:
+        raise _damaged(path, str(error)) from error
+    for name in names:
+        _there(path, name, dict.fromkeys(arrays[""].tolist()))
+    return {name: _assembled(name, arrays) for name in names}
 
 
 def _assembled(name: str, arrays: Any) -> np.ndarray:
@@ -133,12 +136,16 @@ def read_mat73(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """
     check_version(path, hdf5=True)
     try:
-        with h5py.File(path, "r") as file:
-            return {name: _numbers(path, name, _there(path, name, file)) for name in names}
+        with open_hdf5(path) as file:
+            for name in names:
+                if not file.is_dataset(name):
+                    _there(path, name, dict.fromkeys(file.names()))
+            return {name: _numbers(path, name, file) for name in names}
     except ImportFileError:
         raise
-    # Beside OSError, h5py raises RuntimeError and KeyError for damaged parts.
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except UntrustedError as error:
+        raise ImportFileError(f"'{path}': {error}") from error
+    except Exception as error:  # h5py raises many kinds, depending on the damage
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
 
 
@@ -174,11 +181,12 @@ def _there(path: Path, name: str, content: Any) -> Any:
     return content[name]
 
 
-def _numbers(path: Path, name: str, dataset: Any) -> np.ndarray:
-    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiub":
-        kind = dataset.dtype if isinstance(dataset, h5py.Dataset) else "a group"
-        raise wrong(path, name, "an array of numbers", str(kind))
-    return np.asarray(dataset[()])
+def _numbers(path: Path, name: str, file: Hdf5File) -> np.ndarray:
+    if not file.is_dataset(name):
+        raise wrong(path, name, "an array of numbers", "a group")
+    if file.has_texts(name):
+        raise wrong(path, name, "an array of numbers", "texts")
+    return file.array(name)
 
 
 def _damaged(path: Path, reason: str) -> ImportFileError:

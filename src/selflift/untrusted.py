@@ -1,0 +1,118 @@
+"""What a file from somebody else may ask of the machine: one rule for every reader.
+
+A file of ``n`` bytes may promise ``max(MOST_BYTES, MOST_GROWTH * n)`` bytes of content, whatever
+its headers say: poses shrink by a factor of 2 or 3 when they are packed, labels by a few hundred,
+and both lie in one file. What is small may shrink as it likes. Sizes are compared with this before
+anything is allocated.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MOST_GROWTH, MOST_BYTES = 100, 2**25
+MOST_DEPTH, MOST_ITEMS = 64, 10**6
+LONGEST_MESSAGE = 900
+
+
+class UntrustedError(ValueError):
+    """A file asks for more than it is given: memory, other files, somebody else's programs."""
+
+
+def most_bytes(path: str | os.PathLike[str]) -> int:
+    """How many bytes of content a file may promise."""
+    return max(MOST_BYTES, MOST_GROWTH * os.path.getsize(path))
+
+
+def check_promise(what: str, promised: int, most: int) -> None:
+    """Refuse content that is larger than its file explains.
+
+    Args:
+        what: Its name.
+        promised: Its bytes.
+        most: What :func:`most_bytes` allows.
+
+    Raises:
+        UntrustedError: If it is too large.
+    """
+    if promised > most:
+        raise UntrustedError(
+            f"expected at most {most / 1e6:,.0f} MB, as the file's own size explains, got "
+            f"{min(promised, 10**30) / 1e6:,.0f} MB for {what[:80]!r}; it is damaged or means "
+            "harm: get it again, or write it without compression"
+        )
+
+
+def check_nesting(content: Any, most: int = MOST_ITEMS) -> None:
+    """Refuse plain containers that are deep, hold themselves, or name each other without end.
+
+    A list that is named twice in another one, which is named twice in another one, and so on, takes
+    a few bytes and would keep whoever copies or prints it busy for ever.
+
+    Args:
+        content: Mappings, lists, tuples, sets and arrays of objects; what is in other things is
+            not looked at.
+        most: How many items there may be in all.
+
+    Raises:
+        UntrustedError: If it is too deep or too large, or holds itself.
+    """
+    counted: dict[int, int] = {}
+    path: list[tuple[int, int, Any]] = []
+    under_way: set[int] = set()
+    items, inner = 1, iter([content] if _parts(content) is not None else [])
+    key = 0
+    while True:
+        child = next(inner, None)
+        if child is None:
+            counted[key] = items
+            under_way.discard(key)
+            if items > most:
+                raise UntrustedError(
+                    f"expected at most {most:,} values, got containers that name each other and "
+                    "come to more; the file is damaged or means harm: get it again"
+                )
+            if not path:
+                return
+            whole = items
+            key, items, inner = path.pop()
+            items += whole
+            continue
+        if id(child) in counted:
+            items += counted[id(child)]
+            continue
+        if id(child) in under_way or len(path) >= MOST_DEPTH:
+            raise UntrustedError(
+                f"expected values nested at most {MOST_DEPTH} deep, got deeper ones; the file is "
+                "damaged or means harm: get it again"
+            )
+        path.append((key, items, inner))
+        parts = list(_parts(child) or ())
+        key, items = id(child), 1 + len(parts)
+        under_way.add(key)
+        inner = iter([part for part in parts if _parts(part) is not None])
+
+
+def in_a_line(message: str) -> str:
+    """A message in one line of bounded length, whatever a file put into it.
+
+    What is not printed, such as a line's end or what steers a terminal, becomes a space.
+    """
+    line = "".join(letter if letter.isprintable() else " " for letter in message)
+    if len(line) <= LONGEST_MESSAGE:
+        return line
+    # What is wrong stands at the beginning, and what to do about it at the end.
+    return f"{line[: LONGEST_MESSAGE - 260]} ... {line[-250:]}"
+
+
+def _parts(value: Any) -> Iterable[Any] | None:
+    """What a container holds; ``None`` if it is none."""
+    if isinstance(value, Mapping):
+        return value.values()
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return value
+    if getattr(getattr(value, "dtype", None), "hasobject", False):
+        return value.ravel().tolist()
+    return None
