@@ -6,6 +6,7 @@ importer reads its source lazily, so that a set of millions of frames never lies
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -15,8 +16,36 @@ import numpy as np
 from selflift.skeleton import Skeleton
 
 
+# An error has to fit on a screen, whatever of a file is in it.
+LONGEST = 900
+# Line ends, a terminal's commands, and halves of characters, which no file can be written with.
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
 class ImportFileError(ValueError):
-    """A file that an importer can't read: names file, key, expected, got and the remedy."""
+    """A file that an importer can't read: names file, key, expected, got and the remedy.
+
+    What the file put into it comes without control characters; of a long one, the middle is left
+    out.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(in_one_line(message))
+
+
+def in_one_line(text: str, most: int = LONGEST) -> str:
+    """Text of somebody else's as part of a message.
+
+    Args:
+        text: It.
+        most: Longest length; the middle of a longer text is left out.
+
+    Returns:
+        The text, control characters written as in Python.
+    """
+    if len(text) > most:
+        text = f"{text[: most // 2]} ... {text[-(most // 2 - 5) :]}"
+    return _UNWRITABLE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 @dataclass(frozen=True)
@@ -71,6 +100,15 @@ class Take:
     confidence: np.ndarray | None = None
     view: View | None = None
     size_px: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        for what in ("subject", "action", "clip", "camera"):
+            if _UNWRITABLE.search(name := getattr(self, what)):
+                raise ImportFileError(
+                    f"{what} '{name[:100]}': expected a name that can be written into a file, got "
+                    "one with control characters or halves of characters; rename the files or the "
+                    "images that it comes from"
+                )
 
     def __len__(self) -> int:
         return len(self.poses_2d)
