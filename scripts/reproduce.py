@@ -21,12 +21,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 # The game and the cycle alone, at the paper's rate.
 CORE = ["loss.w_composite=0", "loss.w_bone=0", "optim.lr=2e-4"]
@@ -95,6 +96,9 @@ ABLATION = {
 VIEWS = ("paper", "known", "learned")
 INPUTS = {"gt": "2D truth", "detected": "detector-like 2D"}
 ABLATION_COLUMNS = {"PA-MPJPE": "pa_mpjpe_mm", "N-MPJPE": "n_mpjpe_mm"}
+ABLATION_NUMBERS = (*ABLATION_COLUMNS.values(), "pa_mpjpe_reflected_mm")
+# Both files take a few kilobytes; nobody is as wrong.
+LONGEST_JSON, MOST_MM = 2**22, 1e9
 # The report and narrow intervals take longer than the lifting; so many resamples are the fewest.
 QUICK = ("report=false", "resamples=100")
 # A mirrored body fits the truth only by reflection. A flat one, or one that is merely bad, gains
@@ -142,7 +146,9 @@ def check(run: Run) -> None:
     """
     if not (run.record.is_file() and (run.resumable or run.metrics.is_file())):
         return
-    made = json.loads(run.record.read_text())
+    made = _json(run.record)
+    if not (isinstance(made, list) and all(isinstance(one, str) for one in made)):
+        raise ValueError(f"'{run.record}': expected a list of overrides, got something else")
     if made != list(run.train):
         raise ValueError(
             f"'{run.folder}': expected a run of {' '.join(run.train)}, got one of "
@@ -194,7 +200,7 @@ def table(results: dict[str, list[Path]]) -> str:
         "| --- | --- | " + "--- | " * len(COLUMNS) + "--- |",
     ]
     for row, files in results.items():
-        found = [_means(path) for path in files]
+        found = [_means(path, COLUMNS.values()) for path in files]
         cells = [_cell([metrics[key] for metrics in found]) for key in COLUMNS.values()]
         each = ", ".join(f"{metrics['pa_mpjpe_mm']:.1f}" for metrics in found)
         lines.append(f"| {ROWS[row][0]} | {len(found)} | " + " | ".join(cells) + f" | {each} |")
@@ -222,7 +228,8 @@ def ablation_table(results: dict[tuple[str, str, str], list[Path]], num_seeds: i
     for row in rows:
         cells = []
         for given, view in product(inputs, views):
-            found, mark = [_means(path) for path in results[row, view, given]], ""
+            files, mark = results[row, view, given], ""
+            found = [_means(path, ABLATION_NUMBERS) for path in files]
             if mirrored := sum(map(is_mirrored, found)):
                 mark += f" †{mirrored}"
                 told = (
@@ -249,16 +256,47 @@ def _cell(values: list[float]) -> str:
     return f"{mean(values):.1f}{spread}"
 
 
-def _means(path: Path) -> dict[str, float]:
-    """The headline means of the one checkpoint in a metrics.json."""
-    (checkpoint,) = json.loads(path.read_text())["protocols"]["plain"]["checkpoints"].values()
-    metrics = checkpoint["metrics"].items()
-    over_frames = {
-        f"{name} over frames": metric["over_frames"]["value"]
-        for name, metric in metrics
-        if metric.get("over_frames")
-    }
-    return {name: metric["value"] for name, metric in metrics} | over_frames
+def _means(path: Path, names: Iterable[str]) -> dict[str, float]:
+    """The headline means of the one checkpoint in a metrics.json.
+
+    Raises:
+        ValueError: If the file is none of ``selflift eval``, or lacks a number of the tables.
+    """
+    content = _json(path)
+    try:
+        (checkpoint,) = content["protocols"]["plain"]["checkpoints"].values()
+        metrics = checkpoint["metrics"].items()
+        over_frames = {
+            f"{name} over frames": metric["over_frames"]["value"]
+            for name, metric in metrics
+            if metric.get("over_frames")
+        }
+        found = {name: metric["value"] for name, metric in metrics} | over_frames
+        return {name: _number(found[name]) for name in names}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"'{path}': expected the metrics of one checkpoint as selflift.eval writes them, got "
+            f"another file ({type(error).__name__}: {str(error)[:100]!r}); remove it to repeat the "
+            "evaluation"
+        ) from error
+
+
+def _json(path: Path) -> Any:
+    try:
+        if path.stat().st_size > LONGEST_JSON:
+            raise ValueError("it is too long")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"'{path}': expected JSON, got a damaged file ({type(error).__name__}: "
+            f"{str(error)[:100]!r}); remove it to repeat the run"
+        ) from error
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < MOST_MM:
+        raise ValueError(f"expected a number, got {str(value)[:40]!r}")
+    return float(value)
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
@@ -356,8 +394,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     rows = {key: files for key, files in results.items() if isinstance(key, str)}
     ablation = {key: files for key, files in results.items() if isinstance(key, tuple)}
-    tables = [table(rows)] if rows else []
-    tables += [ablation_table(ablation, len(given.seeds))] if ablation else []
+    try:
+        tables = [table(rows)] if rows else []
+        tables += [ablation_table(ablation, len(given.seeds))] if ablation else []
+    except ValueError as error:
+        print(f"reproduce: {error}", file=sys.stderr)
+        sys.exit(2)
     text = "\n\n".join(tables) + "\n"
     print(text, end="")
     if given.markdown is not None:

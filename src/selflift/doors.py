@@ -14,17 +14,18 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from selflift import command_line
 from selflift.config.folder import config_folder
@@ -33,6 +34,8 @@ from selflift.interrupt import EXIT_INTERRUPTED, LINE, leave_at_once, raise_agai
 Schema = TypeVar("Schema")
 
 EXIT_BAD_INPUT = 2
+# Training writes some 3,000 bytes, three levels deep.
+LONGEST_CONFIG, DEEPEST_CONFIG, LONGEST_REASON = 2**16, 16, 300
 OS_REMEDIES = {
     errno.ENOSPC: "; earlier files are intact; free some space or choose another output_dir",
     errno.EACCES: "; check its permissions or choose another folder",
@@ -67,21 +70,65 @@ def to_schema(config: DictConfig, schema: type[Schema]) -> Schema:
 def load_yaml(path: Path, schema: type[Schema]) -> Schema:
     """Read a run's ``config.yaml`` back.
 
+    The folder may come from anybody, so nothing in the file is resolved, run or unfolded: values
+    are plain, as training writes them.
+
     Raises:
         ValueError: If the file is missing or not such a config.
     """
     if not path.is_file():
         raise ValueError(f"config '{path}': no such file; expected a run folder's config.yaml")
-    try:
-        loaded = OmegaConf.load(path)
-    except Exception as error:  # the YAML parser raises many kinds; all mean a damaged file
-        reason = str(error).splitlines()[0]
+    if path.stat().st_size > LONGEST_CONFIG:
         raise ValueError(
-            f"config '{path}': expected YAML, got a damaged file ({reason})"
+            f"config '{path}': expected a run's config of at most {LONGEST_CONFIG} bytes, got "
+            f"{path.stat().st_size}; use the file as training wrote it"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+        _refuse_unplain(text)
+        loaded = OmegaConf.load(StringIO(text))
+    except Exception as error:  # the YAML parser raises many kinds; all mean a damaged file
+        raise ValueError(
+            f"config '{path}': expected YAML, got a damaged file ({_reason(error)}); use the file "
+            "as training wrote it"
         ) from error
     if not isinstance(loaded, DictConfig):
         raise ValueError(f"config '{path}': expected a mapping, got {type(loaded).__name__}")
-    return to_schema(loaded, schema)
+    try:
+        return to_schema(loaded, schema)
+    except Exception as error:  # keys and values of other types fail in many ways
+        raise ValueError(
+            f"config '{path}': expected the config that a run wrote, got another ({_reason(error)})"
+            "; use the file as training wrote it"
+        ) from error
+
+
+def _refuse_unplain(text: str) -> None:
+    """Refuse what training never writes: references, tags, values to be looked up, deep nesting.
+
+    References to references unfold into any amount of memory, and OmegaConf looks up what stands
+    in ``${...}``, which may be the environment.
+
+    Raises:
+        ValueError: Naming the line.
+    """
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        begins = isinstance(event, yaml.CollectionStartEvent)
+        depth += begins - isinstance(event, yaml.CollectionEndEvent)
+        tag = getattr(event, "tag", None)
+        if getattr(event, "anchor", None) or tag or depth > DEEPEST_CONFIG:
+            what = "a tag" if tag else "a reference" if depth <= DEEPEST_CONFIG else "deep nesting"
+        elif isinstance(event, yaml.ScalarEvent) and "${" in event.value:
+            what = "a value to be looked up, ${...}"
+        else:
+            continue
+        raise ValueError(f"line {event.start_mark.line + 1}: expected plain values, got {what}")
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).splitlines() or [type(error).__name__]
+    return ascii(lines[0][:LONGEST_REASON])[1:-1]
 
 
 def task_overrides() -> list[str]:
@@ -207,7 +254,7 @@ def _one_line_errors(schema: type[Any]) -> Iterator[None]:
         # The reader of a pipe, such as head, has seen enough; Python must not flush into it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError) as error:
+    except (ValueError, OSError, HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         if os.environ.get("SELFLIFT_TRACEBACK"):
             raise
         print(f"selflift: error: {_line(error, schema)}", file=sys.stderr)
@@ -228,7 +275,7 @@ def _line(error: Exception, schema: type[Any]) -> str:
             f"{line.split('; See https')[0]}; a value with signs such as = , ( ) # or quotes goes "
             "into quotes twice: 'input=\"a=b.json\"'"
         )
-    if isinstance(error, YAMLError):
+    if isinstance(error, yaml.YAMLError):
         return f"config: expected YAML, got a damaged file; {line}"
     if isinstance(error, OSError):
         return line + OS_REMEDIES.get(error.errno or 0, "")

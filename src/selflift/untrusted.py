@@ -95,16 +95,20 @@ def check_nesting(content: Any, most: int = MOST_ITEMS) -> None:
         inner = iter([part for part in parts if _parts(part) is not None])
 
 
-def in_a_line(message: str) -> str:
+def in_a_line(message: str, most: int = LONGEST_MESSAGE) -> str:
     """A message in one line of bounded length, whatever a file put into it.
 
-    What is not printed, such as a line's end or what steers a terminal, becomes a space.
+    What is not printed, such as a line's end, what steers a terminal, or half of a character, is
+    written as in Python.
+
+    Args:
+        message: It.
+        most: Longest length; the middle of a longer one is left out.
     """
-    line = "".join(letter if letter.isprintable() else " " for letter in message)
-    if len(line) <= LONGEST_MESSAGE:
-        return line
-    # What is wrong stands at the beginning, and what to do about it at the end.
-    return f"{line[: LONGEST_MESSAGE - 260]} ... {line[-250:]}"
+    if len(message) > most:
+        # What is wrong stands at the beginning, and what to do about it at the end.
+        message = f"{message[: most - most // 3]} ... {message[-(most // 3 - 5) :]}"
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
 
 
 def _parts(value: Any) -> Iterable[Any] | None:

@@ -6,6 +6,7 @@ importer reads its source lazily, so that a set of millions of frames never lies
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,9 @@ import numpy as np
 
 from selflift.skeleton import Skeleton
 from selflift.untrusted import in_a_line
+
+# Line ends, a terminal's commands, and halves of characters, which no file can be written with.
+UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class ImportFileError(ValueError):
@@ -79,6 +83,15 @@ class Take:
     confidence: np.ndarray | None = None
     view: View | None = None
     size_px: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        for what in ("subject", "action", "clip", "camera"):
+            if UNWRITABLE.search(name := getattr(self, what)):
+                raise ImportFileError(
+                    f"{what} '{name[:100]}': expected a name that can be written into a file, got "
+                    "one with control characters or halves of characters; rename the files or the "
+                    "images that it comes from"
+                )
 
     def __len__(self) -> int:
         return len(self.poses_2d)

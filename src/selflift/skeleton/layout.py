@@ -13,6 +13,8 @@ from functools import cached_property
 
 # The head of a layout that has no joint to centre poses on.
 NO_HEAD = -1
+# A layout of two hundred joints takes ten thousand characters.
+LONGEST_TEXT, LONGEST_REASON = 2**16, 300
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,11 @@ class Skeleton:
         Raises:
             ValueError: If the text is no such layout.
         """
+        if len(text) > LONGEST_TEXT:
+            raise ValueError(
+                f"skeleton: expected JSON of at most {LONGEST_TEXT} characters, got {len(text)}; "
+                "the file is damaged, or not of this format"
+            )
         try:
             table = json.loads(text)
             return cls(
@@ -113,10 +120,14 @@ class Skeleton:
                 legs=tuple((int(h), int(k), int(a)) for h, k, a in table["legs"]),
                 parts=tuple(str(part) for part in table.get("parts", ())),
             )
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            reason = " ".join(str(error).split())
+            # Its own errors, which name the layout, say what is wrong with it.
+            if reason.startswith("skeleton '") and len(reason) < LONGEST_REASON:
+                raise
             raise ValueError(
                 "skeleton: expected JSON with name, joints, parents, left, right, head and legs, "
-                f"got text without a valid {error}"
+                f"got text without a valid {ascii(reason[:LONGEST_REASON])[1:-1]}"
             ) from error
 
     @property

@@ -26,7 +26,7 @@ from selflift.models import Lifter
 from selflift.train.adapt import adapter_update
 from selflift.train.batches import VALIDATION_STREAM, Batch, Batches, seeded
 from selflift.train.check import check
-from selflift.train.folder import RunFolder
+from selflift.train.folder import RunFolder, holds_run
 from selflift.train.graph import GraphedStep, suits
 from selflift.train.record import defining, metadata_of, metrics_of
 from selflift.train.scenes import depth_spread, tell_scenes
@@ -304,9 +304,10 @@ class Run:
         batch, rows = self.batches(number), self.batches.rows(number)
         path = record_failure(self.folder, error, batch, rows, self.config.seed)
         largest = float(batch.x.abs().max())
+        again = f"resume={self.folder}" if holds_run(self.folder) else "begun anew,"
         more = (
             f"; its batch, whose 2D poses reach {largest:.3g}, is kept in {path}; "
-            f"resume={self.folder} engine.anomaly=true goes there again and names the operation"
+            f"{again} engine.anomaly=true goes there again and names the operation"
         )
         return NonFiniteError(error.name, error.value, error.step, more)
 

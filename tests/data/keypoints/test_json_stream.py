@@ -87,7 +87,7 @@ def test_what_is_no_list_or_object_is_refused(tmp_path: Path, text: str) -> None
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b'["\xff\xfe"]')
-    with pytest.raises(ImportFileError, match=r"a.json': expected JSON.*\(UnicodeDecodeError\)"):
+    with pytest.raises(ImportFileError, match=r"a.json': expected JSON.*\(not in UTF-8\)"):
         list(items(path))
 
 

@@ -23,7 +23,14 @@ import numpy as np
 
 from selflift.config.prepare import KeypointOptions
 from selflift.data.keypoints.assemble import recordings
-from selflift.data.keypoints.detections import NO_TRACK, Collector, Detections
+from selflift.data.keypoints.detections import (
+    MOST,
+    MOST_DIGITS,
+    MOST_PIXELS,
+    NO_TRACK,
+    Collector,
+    Detections,
+)
 from selflift.data.keypoints.json_stream import first_items, items
 from selflift.data.keypoints.layouts import choose_layout
 from selflift.data.takes import ImportFileError, Recordings, Report
@@ -136,9 +143,9 @@ def _read(path: Path) -> _Content:
 
 def _id(where: str, item: dict[str, Any], key: str) -> int:
     value = item.get(key)
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and value.isdecimal() and len(value) <= MOST_DIGITS:
         value = int(value)
-    if not isinstance(value, int):
+    if not isinstance(value, int) or abs(value) > MOST:
         raise ImportFileError(
             f"{where}: expected an integer {key}, got {value!r:.40}; COCO numbers its images and "
             "categories"
@@ -150,6 +157,11 @@ def _add_image(content: _Content, where: str, item: dict[str, Any]) -> None:
     content.images.add(_id(where, item, "id"))
     width, height = item.get("width"), item.get("height")
     if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
+        if max(width, height) > MOST_PIXELS:
+            raise ImportFileError(
+                f"{where}: expected an image of at most {MOST_PIXELS} pixels a side, got a larger "
+                "one; the file is damaged"
+            )
         content.sizes.add((width, height))
 
 

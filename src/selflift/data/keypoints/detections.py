@@ -14,6 +14,8 @@ from selflift.data.takes import ImportFileError
 BLOCK_ROWS = 2048
 # JSON has integers of any length: nobody counts frames or people as far as this.
 MOST = 2**62
+MOST_DIGITS = 19
+MOST_PIXELS = 2**24
 # An integer beyond it is no floating-point number.
 LARGEST = 2**1023
 NO_TRACK = -1
@@ -97,6 +99,11 @@ class Collector:
                     f"{where}: expected a {what} of at most {MOST}, got a larger number; the file "
                     "is damaged"
                 )
+        if frame < 0:
+            raise ImportFileError(
+                f"{where}: expected a frame or an image of 0 or more, got {frame}; number them "
+                "from 0 or 1"
+            )
         self._rows.append(triples)
         self._where.append(where)
         self._frame.append(frame)
@@ -145,13 +152,17 @@ class Collector:
 
 def _numbers(where: Sequence[object], frames: Sequence[int], rows: list[list[Any]]) -> np.ndarray:
     """``(P, 3 J)`` float32; ``null`` becomes NaN, which marks a missing joint."""
+    # Asked first: a text among numbers would make texts of its length of all of them.
+    kinds: set[type] = set()
+    kinds.update(*(map(type, row) for row in rows))
     try:
-        array = np.array(rows)
-        plain = array.dtype.kind in "iuf" or all(all(map(_is_number, row)) for row in rows)
-        if plain and array.ndim == 2:
-            # What is too large for float32 becomes Inf, which is no place in an image either.
-            with np.errstate(over="ignore"):
-                return array.astype(np.float32)
+        if kinds <= {int, float, bool, type(None)}:
+            array = np.array(rows)
+            plain = array.dtype.kind in "iuf" or all(all(map(_is_number, row)) for row in rows)
+            if plain and array.ndim == 2:
+                # What is too large for float32 becomes Inf, which is no place in an image either.
+                with np.errstate(over="ignore"):
+                    return array.astype(np.float32)
     except (ValueError, TypeError, OverflowError):
         pass
     bad = next((n for n, row in enumerate(rows) if not all(map(_is_number, row))), 0)

@@ -17,6 +17,8 @@ from selflift.data.takes import ImportFileError
 CHUNK = 1 << 20
 # What recognising a file may read of it.
 PEEK = 4 << 20
+# Longer than what a window can cut apart: -Infinity, and a character's two \uXXXX.
+EDGE = 20
 
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -38,6 +40,11 @@ def items(path: Path, limit: int | None = None) -> Iterator[tuple[str, Any]]:
         ImportFileError: If the file is missing, cut short, damaged or no JSON.
     """
     count = 0
+    if path.exists() and not path.is_file():
+        raise ImportFileError(
+            f"'{path}': expected a JSON file, got none that can be read (a folder, a pipe or a "
+            "device)"
+        )
     try:
         with open(path, encoding="utf-8-sig") as stream:
             for member in _members(_Text(stream, limit)):
@@ -50,11 +57,25 @@ def items(path: Path, limit: int | None = None) -> Iterator[tuple[str, Any]]:
     except (ValueError, RecursionError) as error:
         if isinstance(error, ImportFileError):
             raise
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
         raise ImportFileError(
             f"'{path}': expected JSON, got a file that is damaged, cut short or something else "
-            f"after {count:,} items ({reason}); get it again"
+            f"after {count:,} items ({reason_of(error)}); get it again"
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Why a JSON text can't be read, in a few words."""
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    if isinstance(error, RecursionError):
+        return "lists or objects too deep in each other"
+    if isinstance(error, UnicodeDecodeError):
+        return "not in UTF-8"
+    return str(error) if isinstance(error, _ShapeError) else "a number of too many digits"
+
+
+class _ShapeError(ValueError):
+    """JSON, but not a list or an object of this kind."""
 
 
 def first_items(path: Path, count: int = 20) -> list[tuple[str, Any]]:
@@ -117,8 +138,10 @@ class _Text:
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
-            except json.JSONDecodeError:
-                if not self._more(size):
+            except json.JSONDecodeError as error:
+                # Elsewhere than at the window's edge it is damage: no need to read on.
+                cut = error.msg.startswith("Unterminated") or error.pos > len(self._text) - EDGE
+                if not cut or not self._more(size):
                     raise
                 size *= 2
                 continue
@@ -139,7 +162,7 @@ def _members(text: _Text) -> Iterator[tuple[str, Any]]:
         while separator == ",":
             key = text.value()
             if not isinstance(key, str):
-                raise ValueError("a key that is no text")
+                raise _ShapeError("a key that is no text")
             text.take(":")
             if text.peek() == "[":
                 text.take("[")
@@ -149,7 +172,7 @@ def _members(text: _Text) -> Iterator[tuple[str, Any]]:
                 yield key, text.value()
             separator = text.take(",}")
     if text.peek():
-        raise ValueError("text behind the end")
+        raise _ShapeError("text behind the end")
 
 
 def _list(text: _Text) -> Iterator[Any]:

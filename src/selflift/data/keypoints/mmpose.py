@@ -16,7 +16,7 @@ import numpy as np
 
 from selflift.config.prepare import KeypointOptions
 from selflift.data.keypoints.assemble import Gaps, recordings
-from selflift.data.keypoints.detections import NO_TRACK, Collector, Detections
+from selflift.data.keypoints.detections import MOST_DIGITS, NO_TRACK, Collector, Detections
 from selflift.data.keypoints.json_stream import first_items, items
 from selflift.data.keypoints.layouts import Layout, choose_layout
 from selflift.data.takes import ImportFileError, Recordings, Report
@@ -128,7 +128,9 @@ def _frames(file: Path) -> Iterator[_Frame]:
 
 def _names(meta: Any) -> list[str]:
     table = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
-    if not isinstance(table, dict) or not all(str(key).isdecimal() for key in table):
+    if not isinstance(table, dict) or not all(
+        key.isdecimal() and len(key) <= MOST_DIGITS for key in table
+    ):
         return []
     return [str(table[key]) for key in sorted(table, key=int)]
 

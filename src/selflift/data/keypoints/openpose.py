@@ -18,6 +18,7 @@ import numpy as np
 from selflift.config.prepare import KeypointOptions
 from selflift.data.keypoints.assemble import Gaps, recordings
 from selflift.data.keypoints.detections import NO_TRACK, Collector, Detections, split_name
+from selflift.data.keypoints.json_stream import reason_of
 from selflift.data.keypoints.layouts import Layout, choose_layout
 from selflift.data.takes import ImportFileError, Recordings, Report
 from selflift.skeleton import OPENPOSE_BODY_25, OPENPOSE_COCO_18
@@ -133,10 +134,14 @@ def _layout(
 
 
 def _people(file: Path) -> list[dict[str, Any]]:
+    if file.exists() and not file.is_file():
+        raise ImportFileError(
+            f"'{file}': expected a file, got a folder, a pipe or a device; remove it"
+        )
     try:
         content = json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        reason = error.strerror if isinstance(error, OSError) else reason_of(error)
         raise ImportFileError(
             f"'{file}': expected JSON, got a file that is damaged, cut short or something else "
             f"({reason}); run OpenPose again, or remove the file"

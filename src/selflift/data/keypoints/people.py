@@ -22,6 +22,12 @@ REACH = 0.5
 PATIENCE_S = 0.5
 # Fewer joints in common say too little of two poses' distance.
 LEAST_COMMON = 3
+# Every person of a frame is compared with every track that goes on: of so many people in a frame,
+# and with so many tracks, the newest.
+MOST_FOLLOWED = 1000
+MOST_OPEN = 4000
+# Distances that are computed at once.
+BLOCK = 1 << 17
 
 
 class Chosen(NamedTuple):
@@ -143,6 +149,9 @@ def follow(frame: np.ndarray, keypoints: np.ndarray, fps: float) -> np.ndarray:
 
     Returns:
         ``(P,)`` int64, a number for each track.
+
+    Raises:
+        ImportFileError: If there are more than :data:`MOST_FOLLOWED` people in a frame.
     """
     steps = np.diff(np.unique(frame))
     patience = max(PATIENCE_S * fps, steps.min() if len(steps) else 1)
@@ -150,11 +159,18 @@ def follow(frame: np.ndarray, keypoints: np.ndarray, fps: float) -> np.ndarray:
     # One pixel, so that joints in one place have a distance too.
     size = np.fmax((high - low).max(-1), 1.0)
     begins = np.flatnonzero(np.r_[True, frame[1:] != frame[:-1]][: len(frame)])
+    crowd = np.diff(np.r_[begins, len(frame)])
+    if crowd.max(initial=0) > MOST_FOLLOWED:
+        raise ImportFileError(
+            f"frame {frame[begins[int(crowd.argmax())]]}: expected at most {MOST_FOLLOWED:,} people "
+            f"to follow from frame to frame, got {crowd.max():,}; take the best of each frame "
+            "(keypoints.people=best) or all (keypoints.people=all)"
+        )
     track = np.full(len(frame), NO_TRACK, np.int64)
     last = np.zeros(0, np.int64)
     tracks = 0
     for begin, end in zip(begins, [*begins[1:], len(frame)], strict=True):
-        last = last[frame[begin] - frame[last] <= patience]
+        last = last[frame[begin] - frame[last] <= patience][-MOST_OPEN:]
         now = np.arange(begin, end)
         before, after = _pairs(_distance(keypoints, size, last, now))
         track[now[after]] = track[last[before]]
@@ -169,6 +185,10 @@ def _distance(
     keypoints: np.ndarray, size: np.ndarray, last: np.ndarray, now: np.ndarray
 ) -> np.ndarray:
     """``(A, P)`` mean joint distance, relative to the body; Inf without enough in common."""
+    rows = max(1, BLOCK // (len(now) * keypoints.shape[1]))
+    if len(last) > rows:
+        parts = np.split(last, range(rows, len(last), rows))
+        return np.concatenate([_distance(keypoints, size, part, now) for part in parts])
     gap = np.linalg.norm(keypoints[last][:, None] - keypoints[now][None], axis=-1)
     both = np.isfinite(gap)
     common = both.sum(-1)
@@ -179,12 +199,12 @@ def _distance(
 
 def _pairs(distance: np.ndarray) -> tuple[list[int], list[int]]:
     """Rows and columns that belong together, the nearest first, each at most once."""
-    before: list[int] = []
-    after: list[int] = []
+    # Python's dictionaries keep their order.
+    before: dict[int, None] = {}
+    after: dict[int, None] = {}
     near = np.flatnonzero(distance.ravel() <= REACH)
     for flat in near[np.argsort(distance.ravel()[near], kind="stable")]:
         row, column = divmod(int(flat), distance.shape[1])
         if row not in before and column not in after:
-            before.append(row)
-            after.append(column)
-    return before, after
+            before[row] = after[column] = None
+    return list(before), list(after)

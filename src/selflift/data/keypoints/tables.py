@@ -25,6 +25,7 @@ import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -35,6 +36,7 @@ from selflift.data.keypoints.assemble import recordings
 from selflift.data.keypoints.detections import MOST, NO_TRACK, Detections
 from selflift.data.keypoints.layouts import place_by_names
 from selflift.data.takes import ImportFileError, Recordings, Report
+from selflift.untrusted import in_a_line
 
 ENDINGS = (".csv", ".tsv")
 FRAME, PERSON, JOINT = ("frame",), ("person", "track"), ("joint",)
@@ -42,6 +44,9 @@ NUMBERS = {"x": 0, "y": 1, "confidence": 2, "conf": 2, "score": 2}
 _WIDE = re.compile(rf"(?P<joint>.+?)[_. ](?P<number>{'|'.join(NUMBERS)})")
 # Columns of a table wider than this are no joints.
 MOST_COLUMNS = 1000
+# Longer than a line of so many columns; a file without line ends is not read whole.
+LONGEST_LINE = 1 << 20
+LONGEST_NOTE = 300
 EMPTY = ("", "nan", "null", "none")
 
 
@@ -93,7 +98,8 @@ def open_table(path: str | Path, options: KeypointOptions) -> Recordings:
 
     def read(report: Report) -> Iterator[Detections]:
         if columns.others:
-            report.note(f"columns that are not used: {', '.join(columns.others[:8])}")
+            names = in_a_line(", ".join(columns.others[:8]), LONGEST_NOTE)
+            report.note(f"columns that are not used: {names}")
         if not any(number == 2 for _, number in columns.places.values()):
             report.note(
                 "the table has no confidences; joints with a place count as seen, with confidence 1"
@@ -120,6 +126,10 @@ def _read(path: Path) -> tuple[_Columns, _Cells]:
                 if line:
                     _add(f"'{path}', line {number}", line, columns, len(header), cells)
             return columns, cells
+    except OSError as error:
+        raise ImportFileError(
+            f"'{path}': expected a table (CSV), got none that can be read ({error.strerror})"
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise ImportFileError(
             f"'{path}': expected a table as text (CSV, UTF-8), got something else ({error}); save "
@@ -128,11 +138,18 @@ def _read(path: Path) -> tuple[_Columns, _Cells]:
 
 
 def _lines(stream: TextIO) -> tuple[list[str], Iterator[list[str]]]:
-    first = stream.readline()
+    bounded = _bounded(stream)
+    first = next(bounded, "")
     separator = max(",;\t", key=first.count)
-    stream.seek(0)
-    lines = csv.reader(stream, delimiter=separator, strict=True)
+    lines = csv.reader(chain([first], bounded), delimiter=separator, strict=True)
     return next(lines, []), lines
+
+
+def _bounded(stream: TextIO) -> Iterator[str]:
+    while line := stream.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise csv.Error(f"a line of more than {LONGEST_LINE} characters")
+        yield line
 
 
 def _columns(path: Path, header: list[str]) -> _Columns:

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from selflift.data.mocap.acclaim import ROTATIONS, AcclaimSkeleton, Bone
-from selflift.data.mocap.text import Line, read_lines, wrong
+from selflift.data.mocap.text import MOST, Line, read_lines, wrong
+
+# Of a frame's number.
+MOST_DIGITS = 18
 
 
 def read_amc(path: Path, skeleton: AcclaimSkeleton) -> np.ndarray:
@@ -32,7 +35,7 @@ def read_amc(path: Path, skeleton: AcclaimSkeleton) -> np.ndarray:
         if name.startswith(":"):
             if name.upper() in (":DEGREES", ":RADIANS"):
                 degrees = name.upper() == ":DEGREES"
-        elif not words and name.isdecimal():
+        elif not words and name.isdecimal() and len(name) <= MOST_DIGITS:
             if frames == 0:
                 first = int(name)
             elif seen < len(moving):
@@ -127,7 +130,8 @@ def _table(
         if not bone.dof:
             continue
         values = np.array(columns[bone.name]).reshape(frames, len(bone.dof))
-        bad = ~np.isfinite(values).all(1)
+        # What is beyond any unit counts as Inf.
+        bad = ~(np.abs(values) <= MOST).all(1)
         if bad.any():
             raise wrong(
                 path,

@@ -17,6 +17,9 @@ from selflift.data.mocap.acclaim import (
 from selflift.data.mocap.rotations import from_axes
 from selflift.data.mocap.text import Line, numbers, read_lines, wrong
 
+# People with all fingers have some sixty.
+MOST_BONES = 1000
+
 
 def read_asf(path: Path) -> AcclaimSkeleton:
     """Read a skeleton.
@@ -40,6 +43,8 @@ def read_asf(path: Path) -> AcclaimSkeleton:
         bone = _bone(path, name, parent, blocks[name], start, degrees)
         bones.append(bone)
         start += len(bone.dof)
+    if start == 0:
+        raise wrong(path, "expected a bone that moves, got none with a dof; get the file again")
     return AcclaimSkeleton(path, tuple(bones), length, degrees)
 
 
@@ -117,6 +122,8 @@ def _blocks(path: Path, lines: list[Line]) -> dict[str, dict[str, Line]]:
             raise wrong(
                 path, f"expected 'begin', got '{line.words[0]}'; mend the file", line.number
             )
+        elif len(blocks) == MOST_BONES:
+            raise wrong(path, f"expected at most {MOST_BONES} bones, got more; get it again")
         elif key != "end":
             block.setdefault(key, line)
         else:
@@ -158,11 +165,12 @@ def _bone(
 def _order(path: Path, lines: list[Line], names: list[str]) -> list[tuple[str, int]]:
     """Bones and the indices of their parents, parents first; the root has index 0."""
     children: dict[str, list[str]] = {}
+    known = {ROOT, *names}
     for line in lines:
         if line.words[0].lower() in ("begin", "end") and len(line.words) == 1:
             continue
         for word in line.words:
-            if word not in names and word != ROOT:
+            if word not in known:
                 raise wrong(
                     path,
                     f"expected bones of :bonedata, got '{word}'; the file is cut short or "
@@ -171,12 +179,13 @@ def _order(path: Path, lines: list[Line], names: list[str]) -> list[tuple[str, i
                 )
         children.setdefault(line.words[0], []).extend(line.words[1:])
     found: list[tuple[str, int]] = []
-    reached = [ROOT]
-    for index, parent in enumerate(reached):
+    order, reached = [ROOT], {ROOT}
+    for index, parent in enumerate(order):
         for child in children.get(parent, ()):
             if child in reached:
                 raise wrong(path, f"expected one parent of '{child}', got several; mend the file")
-            reached.append(child)
+            order.append(child)
+            reached.add(child)
             found.append((child, index))
     if lost := [name for name in names if name not in reached]:
         raise wrong(

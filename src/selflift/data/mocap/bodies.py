@@ -13,7 +13,7 @@ from selflift.data.mocap.acclaim import CMU_LENGTH, AcclaimSkeleton
 from selflift.data.mocap.amc import read_amc
 from selflift.data.mocap.asf import read_asf
 from selflift.data.mocap.bones import ASF_RIGS, BVH_RIGS, Bones, find_bones
-from selflift.data.mocap.bvh import BvhHeader, read_motion
+from selflift.data.mocap.bvh import BLOCK_PLACES, BvhHeader, read_motion
 from selflift.data.mocap.discover import Found
 from selflift.data.mocap.hierarchy import read_header
 from selflift.data.mocap.world import height_of
@@ -118,8 +118,9 @@ def _blocks(source: Source) -> Iterator[np.ndarray]:
         yield from read_motion(source.figure)
         return
     values = read_amc(source.found.path, source.figure)
-    for start in range(0, len(values), BLOCK_FRAMES):
-        yield values[start : start + BLOCK_FRAMES]
+    count = max(1, min(BLOCK_FRAMES, BLOCK_PLACES // len(source.figure.bones)))
+    for start in range(0, len(values), count):
+        yield values[start : start + count]
 
 
 def _jumps(X: np.ndarray) -> bool:

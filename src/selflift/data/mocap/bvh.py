@@ -17,9 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from selflift.data.mocap.rotations import AXES, applied, identity, turned
-from selflift.data.mocap.text import Line, numbers, wrong
+from selflift.data.mocap.text import MOST, Line, numbers, text_lines, wrong
 
 BLOCK_LINES = 4096
+BLOCK_PLACES = 1 << 18
+# Motion of a body takes hundreds of bytes a frame. Of less, bodies would take a thousand times the
+# file's size in memory; a small file may.
+MOST_SHORT_FRAMES, SHORT_FRAME_BYTES = 50_000, 60
 # A frame time has few digits; rates nearer than this to a whole number are that number.
 RATE_TOLERANCE = 5e-4
 
@@ -130,15 +134,23 @@ def read_motion(header: BvhHeader) -> Iterator[np.ndarray]:
         ImportFileError: If a frame has another number of values, or one that is no finite number,
             or there are more or fewer frames than the file says.
     """
-    frames = 0
-    with open(header.path, encoding="utf-8-sig", errors="replace") as file:
-        at = header.lines
-        lines = islice(file, at, None)
-        while block := list(islice(lines, BLOCK_LINES)):
-            if len(values := _values(header, block, at)):
-                yield values
-            frames += len(values)
-            at += len(block)
+    size = header.path.stat().st_size
+    if header.frames > max(MOST_SHORT_FRAMES, size // SHORT_FRAME_BYTES):
+        raise wrong(
+            header.path,
+            f"expected at most {MOST_SHORT_FRAMES:,} frames, or {SHORT_FRAME_BYTES} bytes for "
+            f"each, got {header.frames:,} frames in {size:,} bytes; the file is cut short or "
+            "damaged: get it again, mend its 'Frames:', or split it",
+        )
+    frames, at = 0, header.lines
+    lines = islice(text_lines(header.path), at, None)
+    # Of many joints fewer frames, so that a block never takes much memory.
+    count = max(1, min(BLOCK_LINES, BLOCK_PLACES // len(header.joints)))
+    while frames <= header.frames and (block := list(islice(lines, count))):
+        if len(values := _values(header, block, at)):
+            yield values
+        frames += len(values)
+        at += len(block)
     if frames != header.frames:
         reason = "is cut short" if frames < header.frames else "goes on"
         raise wrong(
@@ -156,7 +168,7 @@ def _values(header: BvhHeader, block: list[str], before: int) -> np.ndarray:
         values = np.loadtxt(filled, ndmin=2, comments=None)
     except ValueError:
         values = np.empty((0, 0))
-    if values.shape == (len(filled), header.columns) and np.isfinite(values).all():
+    if values.shape == (len(filled), header.columns) and (np.abs(values) <= MOST).all():
         return values
     for number, text in enumerate(block, before + 1):
         words = text.split()

@@ -12,6 +12,8 @@ from selflift.data.mocap.bvh import BvhHeader, Joint
 from selflift.data.mocap.rotations import AXES
 from selflift.data.mocap.text import Line, numbers, read_lines, wrong
 
+# People with all fingers and a face have two hundred.
+MOST_JOINTS = 1000
 CHANNELS = {f"{axis}{kind}" for axis in AXES for kind in ("position", "rotation")}
 
 
@@ -67,6 +69,8 @@ class _Hierarchy:
         self._line = 1
         self._open: list[int] = []
         self._joints: list[Joint] = []
+        self._names: set[str] = set()
+        self._with_channels: set[int] = set()
         self._columns = 0
 
     def read(self) -> tuple[Joint, ...]:
@@ -119,13 +123,18 @@ class _Hierarchy:
             if word is None or word.upper() in ("}", "OFFSET", "CHANNELS", "JOINT", "END"):
                 raise self._wrong("expected an opening brace after a joint's name; mend it")
             name.append(word)
-        known = {joint.name for joint in self._joints}
+        known = self._names
         if key == "END":
             stem = f"{self._joints[self._open[-1]].name}/End"
             full = next(n for i in range(len(known) + 1) if (n := stem + str(i or "")) not in known)
         elif not name or (full := " ".join(name)) in known:
             raise self._wrong(f"expected joints of different names, got '{' '.join(name)}' again")
         parent = self._open[-1] if self._open else -1
+        if len(self._joints) == MOST_JOINTS:
+            raise self._wrong(
+                f"expected at most {MOST_JOINTS} joints and end sites, got more; is it one person?"
+            )
+        known.add(full)
         self._open.append(len(self._joints))
         self._joints.append(Joint(full, parent, np.full(3, np.nan), (), self._columns))
 
@@ -142,5 +151,8 @@ class _Hierarchy:
                 f"'{' '.join(names)}'; mend the line"
             )
         joint = self._joints[self._open[-1]]
+        if self._open[-1] in self._with_channels:
+            raise self._wrong(f"expected the channels of '{joint.name}' once, got them again")
+        self._with_channels.add(self._open[-1])
         self._joints[self._open[-1]] = replace(joint, channels=tuple(names), start=self._columns)
         self._columns += len(names)

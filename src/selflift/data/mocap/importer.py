@@ -38,6 +38,8 @@ __all__ = ["open_mocap", "recognise"]
 
 # AMC files don't tell their rate; CMU recorded nearly all at 120 Hz.
 AMC_FPS = 120.0
+# Beyond these nobody records motion; at the lower one, 50 frames are made of each.
+LEAST_FPS, MOST_FPS = 1.0, 1e5
 T_POSE = "T-pose before the motion"
 TOO_NEAR = "too near to a camera of the virtual rig"
 
@@ -186,10 +188,11 @@ class _Reader:
             return float(self.options.source_fps)
         if not isinstance(source.figure, BvhHeader):
             return AMC_FPS
-        if source.fps is None:
+        if source.fps is None or not LEAST_FPS <= source.fps <= MOST_FPS:
+            bounds = "" if source.fps is None else f" of {1 / MOST_FPS:g} to {1 / LEAST_FPS:g} s"
             raise wrong(
                 source.found.path,
-                f"expected a Frame Time above 0, got {source.figure.frame_time_s:g}; set "
+                f"expected a Frame Time above 0{bounds}, got {source.figure.frame_time_s:g}; set "
                 "mocap.source_fps",
             )
         return source.fps

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
 from selflift.data.takes import ImportFileError
+
+# Thousands of values; a file without line ends is not read whole.
+LONGEST_LINE = 1 << 20
+# In any unit of length or angle; beyond it, squares and sums no longer tell a body's size.
+MOST = 1e9
 
 
 class Line(NamedTuple):
@@ -25,16 +29,37 @@ def read_lines(path: Path, comment: str | None = None) -> Iterator[Line]:
         comment: What begins a comment that goes to the end of its line.
 
     Raises:
-        ImportFileError: If the file can't be read.
+        ImportFileError: If the file can't be read, or a line is too long for any.
     """
+    for number, text in enumerate(text_lines(path), 1):
+        if "\0" in text:
+            raise wrong(path, "expected text, got a binary file; get it again", number)
+        words = (text if comment is None else text.split(comment, 1)[0]).split()
+        if words:
+            yield Line(number, words)
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """The lines of a text file.
+
+    Raises:
+        ImportFileError: If the file can't be read, or a line is too long for any.
+    """
+    if path.exists() and not path.is_file():
+        raise wrong(path, "expected a file, got a folder, a pipe or a device; remove it")
+    number = 0
     try:
         with open(path, encoding="utf-8-sig", errors="replace") as file:
-            for number, text in enumerate(file, 1):
-                if "\0" in text:
-                    raise wrong(path, "expected text, got a binary file; get it again", number)
-                words = (text if comment is None else text.split(comment, 1)[0]).split()
-                if words:
-                    yield Line(number, words)
+            while text := file.readline(LONGEST_LINE + 1):
+                number += 1
+                if len(text) > LONGEST_LINE:
+                    raise wrong(
+                        path,
+                        f"expected lines of at most {LONGEST_LINE} characters, got a longer one; "
+                        "the file is damaged or has no line ends, get it again",
+                        number,
+                    )
+                yield text
     except OSError as error:
         reason = error.strerror or error
         raise wrong(path, f"expected a file that can be read, got '{reason}'") from error
@@ -50,13 +75,14 @@ def numbers(path: Path, line: Line, words: list[str], count: int, what: str) -> 
     """The first ``count`` words as finite numbers.
 
     Raises:
-        ImportFileError: If there are fewer, or one is none.
+        ImportFileError: If there are fewer, or one is none, or beyond :data:`MOST`.
     """
     values = [_number(word) for word in words[:count]]
-    bad = [word for word, value in zip(words, values, strict=False) if not isfinite(value)]
+    # Not above: NaN is no number.
+    bad = [word for word, value in zip(words, values, strict=False) if not abs(value) <= MOST]
     if bad or len(values) < count:
         plural = "a number" if count == 1 else f"{count} numbers"
-        got = bad[0] if bad else " ".join(words)
+        got = (bad[0] if bad else " ".join(words))[:100]
         raise wrong(
             path,
             f"expected {plural} as {what}, got '{got}'; mend the line or get the file again",

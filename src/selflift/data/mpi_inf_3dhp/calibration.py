@@ -35,6 +35,8 @@ CALIBRATION = "camera.calibration"
 Y_UP_TO_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 FIELDS = {"sensor": 2, "size": 2, "animated": 1, "intrinsic": 16, "extrinsic": 16, "radial": 1}
+# Fourteen cameras take five kilobytes; whatever the unit, no entry is as large.
+MOST_BYTES, MOST_DIGITS, MOST = 2**20, 9, 1e9
 # Entries are printed with seven digits.
 ORTHONORMAL_TOLERANCE = 1e-4
 
@@ -56,8 +58,10 @@ def read_calibration(path: Path, report: Report) -> dict[int, View]:
         ImportFileError: If the file can't be read, or a line is missing, unknown or implausible.
     """
     try:
+        if path.exists() and not (path.is_file() and path.stat().st_size <= MOST_BYTES):
+            raise ValueError("no file, or one of more than a megabyte")
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ImportFileError(
             f"'{path}': expected a text file of cameras, got one that can't be read ({error}); get "
             "it again"
@@ -68,7 +72,9 @@ def read_calibration(path: Path, report: Report) -> dict[int, View]:
         words = line.split()
         if words and words[0] == "name":
             name = " ".join(words[1:])
-            if not (name.isascii() and name.isdigit()) or name in blocks:
+            known = {int(other) for other in blocks}
+            digits = name.isascii() and name.isdigit() and len(name) <= MOST_DIGITS
+            if not digits or int(name) in known:
                 raise _wrong(path, f"line {number}", "the number of a new camera", f"'{name}'")
             blocks[name] = {}
         elif words and blocks:
@@ -99,7 +105,7 @@ def _numbers(path: Path, where: str, words: list[str], count: int) -> np.ndarray
         numbers = np.array([float(word) for word in words])
     except ValueError:
         numbers = np.array([np.nan])
-    if len(numbers) != count or not np.isfinite(numbers).all():
+    if len(numbers) != count or not (np.abs(numbers) <= MOST).all():
         raise _wrong(path, where, f"{count} numbers", f"'{' '.join(words)[:60]}'")
     return numbers
 
