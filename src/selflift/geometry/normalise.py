@@ -19,7 +19,7 @@ root itself must be there.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from torch import Tensor
 
 from selflift.device import resident
 from selflift.geometry.camera import backproject, project
+from selflift.geometry.means import MeanRow
 from selflift.geometry.rotation import ray_to_axis
 from selflift.skeleton import Skeleton
 
@@ -176,28 +177,61 @@ class Normaliser:
         Raises:
             ValueError: If a method is unknown or the poses have no extent.
         """
+        return cls.fit_parts([rays], skeleton, depth, centre_method, scale)
+
+    @classmethod
+    def fit_parts(
+        cls,
+        parts: Iterable[Float[Tensor, "batch J 2"]],
+        skeleton: Skeleton,
+        depth: float,
+        centre_method: str = "rotate",
+        scale: str = "set",
+    ) -> Normaliser:
+        """Measure a training set that comes in parts; as :meth:`fit` of all of them together.
+
+        Kept of each pose are its two sizes, whose means are then taken at once; the shares come
+        from a :class:`~selflift.geometry.means.MeanRow`. So the result is the same whatever the
+        parts, bit for bit.
+
+        Args:
+            parts: Poses in the normalised plane, one part after another.
+            skeleton: The layout.
+            depth: ``c``.
+            centre_method: ``"rotate"`` or ``"translate"``.
+            scale: ``"set"`` or ``"sample"``.
+
+        Raises:
+            ValueError: If a method is unknown or the poses have no extent.
+        """
         if scale not in SCALES:
             raise ValueError(f"normalise.scale: expected 'set' or 'sample', got '{scale}'")
-        complete = torch.isfinite(rays).all(-1).all(-1)
-        if not bool(complete.any()):
+        total, distances, sizes, squares = 0, [], [], MeanRow()
+        for rays in parts:
+            total += len(rays)
+            complete = torch.isfinite(rays).all(-1).all(-1)
+            x = centre(rays[complete], skeleton.root, centre_method).x
+            distances.append((x[..., skeleton.head, :] - x[..., skeleton.root, :]).norm(dim=-1))
+            sizes.append(pose_size(x))
+            squares.add(x.square().sum(-1))
+        if not sum(map(len, sizes)):
             raise ValueError(
                 "normalise: expected at least one complete pose to measure the scale on, got "
-                f"{len(rays)} poses that all lack joints; leave out joints that no pose has "
+                f"{total} poses that all lack joints; leave out joints that no pose has "
                 "(convert the set to a smaller skeleton)"
             )
-        x = centre(rays[complete], skeleton.root, centre_method).x
-        distance = (x[..., skeleton.head, :] - x[..., skeleton.root, :]).norm(dim=-1).mean()
+        distance = torch.cat(distances).mean()
         if not bool(distance > MIN_EXTENT):
             raise ValueError(
                 "normalise: expected poses with an extent, got heads that all lie on the roots; "
                 "check the joint order"
             )
         factor = float(1 / (depth * distance))
-        square = x.square().sum(-1).double().mean(0)
+        square = squares.mean()
         # Exactly: after a rotation the root lies at the origin but for rounding.
         square[skeleton.root] = 0
         shares = tuple((square / square.mean()).tolist())
-        return cls(centre_method, scale, factor, factor * float(pose_size(x).mean()), shares)
+        return cls(centre_method, scale, factor, factor * float(torch.cat(sizes).mean()), shares)
 
     def apply(self, rays: Float[Tensor, "*batch J 2"], skeleton: Skeleton) -> Normalised:
         """Centre and scale poses.
