@@ -253,6 +253,8 @@ class TrainerConfig:
         validation_poses: At most so many validation poses are used, drawn once by the seed.
         threads: CPU threads; 0 leaves the choice to PyTorch.
         progress: Whether to draw a progress bar.
+        poses_on_disk: Whether training poses, normalised, lie in a scratch file that batches are
+            read from, see :mod:`selflift.train.rows`; ``None``: where they take more than 4 GiB.
     """
 
     steps: int = 3000
@@ -262,6 +264,7 @@ class TrainerConfig:
     validation_poses: int = 8192
     threads: int = 1
     progress: bool = True
+    poses_on_disk: bool | None = None
 
 
 @dataclass

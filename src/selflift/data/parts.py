@@ -65,7 +65,7 @@ class PoseParts:
         return len(self.frame)
 
     def parts(self, truth: bool = False) -> Iterator[PoseSet]:
-        """The poses in order, in parts that may be empty.
+        """The poses in order, part by part.
 
         Args:
             truth: Whether to read the 3D poses too.
@@ -142,7 +142,8 @@ def parts_of_file(
         if found is None:
             return parts_of(add_noise(PoseSet.load(path, subjects), noise))
         # The first end of a take at or beyond each multiple of PART.
-        cuts = np.unique(found[np.minimum(np.searchsorted(found, cuts), len(found) - 1)])
+        cuts = np.unique(found[np.searchsorted(found, cuts)])
+        cuts = cuts[cuts < len(frame)]
     edges = [0, *cuts.tolist(), len(frame)]
     runs = list(pairwise(edges))
 

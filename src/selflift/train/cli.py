@@ -12,7 +12,8 @@ from selflift.interrupt import importing
 from selflift.train.usage import USAGE
 
 # What may differ when a run goes on. Another device or number of threads may round differently.
-RESUME_MAY_CHANGE = ("resume", "device", "trainer.progress", "trainer.threads")
+TRAINER_MAY_CHANGE = ("progress", "threads", "poses_on_disk")
+RESUME_MAY_CHANGE = ("resume", "device", *(f"trainer.{key}" for key in TRAINER_MAY_CHANGE))
 
 
 def train(config: TrainConfig) -> float:
@@ -60,7 +61,7 @@ def _resumed(config: TrainConfig) -> TrainConfig:
     saved = doors.load_yaml(folder / "config.yaml", TrainConfig)
     if "device" in given:
         saved.device = config.device
-    for key in ("progress", "threads"):
+    for key in TRAINER_MAY_CHANGE:
         if f"trainer.{key}" in given:
             setattr(saved.trainer, key, getattr(config.trainer, key))
     return replace(saved, resume=str(folder), output_dir=str(folder))

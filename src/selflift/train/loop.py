@@ -32,6 +32,9 @@ from selflift.train.story import Story
 from selflift.train.validate import validate
 from selflift.views import ViewSampler
 
+# What of the trainer may be another when a run goes on.
+MAY_DIFFER = ("progress", "threads", "poses_on_disk")
+
 
 class Run:
     """One training run in one folder.
@@ -82,6 +85,7 @@ class Run:
             config.data.mirror,
             self.poses.source,
             round(config.domain.share * config.trainer.batch_size),
+            self.device,
         )
         self.state = TrainState.create(
             config, self.skeleton.name, self.device, self.poses.num_people
@@ -298,6 +302,6 @@ class Run:
 def _defining(config: dict[str, Any]) -> dict[str, Any]:
     """A run's config less what may differ when it goes on: where it lies and what it runs on."""
     kept = {k: v for k, v in config.items() if k not in ("output_dir", "resume", "device")}
-    trainer = {k: v for k, v in kept.get("trainer", {}).items() if k not in ("progress", "threads")}
+    trainer = {k: v for k, v in kept.get("trainer", {}).items() if k not in MAY_DIFFER}
     # As JSON, so that what was read from a file compares with what was not.
     return json.loads(json.dumps({**kept, "trainer": trainer}))
