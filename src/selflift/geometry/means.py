@@ -16,18 +16,22 @@ class MeanRow:
 
     Where pieces end depends on how many rows came before, never on how they came, so that the same
     rows in other parts have the same mean, bit for bit.
+
+    Args:
+        rows: How many will come, at most.
+        size: Numbers in a row.
     """
 
-    def __init__(self) -> None:
-        self._sum: Tensor | None = None
-        self._rows: list[Tensor] = []
+    def __init__(self, rows: int, size: int) -> None:
+        self._piece = torch.empty(min(rows, PIECE), size, dtype=torch.float64)
+        self._total = torch.zeros(size, dtype=torch.float64)
         self._waiting = self._count = 0
 
     def add(self, rows: Float[Tensor, "n J"]) -> None:
         """Take in rows."""
         while len(rows):
             some = rows[: PIECE - self._waiting]
-            self._rows.append(some)
+            self._piece[self._waiting : self._waiting + len(some)] = some
             self._waiting += len(some)
             rows = rows[len(some) :]
             if self._waiting == PIECE:
@@ -36,14 +40,10 @@ class MeanRow:
     def mean(self) -> Float[Tensor, "J"]:
         """The mean of all rows; there has to be one."""
         self._finish_piece()
-        assert self._sum is not None
-        return self._sum / self._count
+        return self._total / self._count
 
     def _finish_piece(self) -> None:
         if self._waiting:
-            rows = torch.cat(self._rows)
-            self._rows.clear()
-            total = rows.double().sum(0)
-            self._sum = total if self._sum is None else self._sum + total
+            self._total = self._total + self._piece[: self._waiting].sum(0)
             self._count += self._waiting
             self._waiting = 0

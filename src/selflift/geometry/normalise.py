@@ -177,12 +177,13 @@ class Normaliser:
         Raises:
             ValueError: If a method is unknown or the poses have no extent.
         """
-        return cls.fit_parts([rays], skeleton, depth, centre_method, scale)
+        return cls.fit_parts([rays], len(rays), skeleton, depth, centre_method, scale)
 
     @classmethod
     def fit_parts(
         cls,
         parts: Iterable[Float[Tensor, "batch J 2"]],
+        poses: int,
         skeleton: Skeleton,
         depth: float,
         centre_method: str = "rotate",
@@ -196,6 +197,7 @@ class Normaliser:
 
         Args:
             parts: Poses in the normalised plane, one part after another.
+            poses: How many they are together.
             skeleton: The layout.
             depth: ``c``.
             centre_method: ``"rotate"`` or ``"translate"``.
@@ -206,9 +208,8 @@ class Normaliser:
         """
         if scale not in SCALES:
             raise ValueError(f"normalise.scale: expected 'set' or 'sample', got '{scale}'")
-        total, distances, sizes, squares = 0, [], [], MeanRow()
+        distances, sizes, squares = [], [], MeanRow(poses, skeleton.num_joints)
         for rays in parts:
-            total += len(rays)
             complete = torch.isfinite(rays).all(-1).all(-1)
             x = centre(rays[complete], skeleton.root, centre_method).x
             distances.append((x[..., skeleton.head, :] - x[..., skeleton.root, :]).norm(dim=-1))
@@ -217,7 +218,7 @@ class Normaliser:
         if not sum(map(len, sizes)):
             raise ValueError(
                 "normalise: expected at least one complete pose to measure the scale on, got "
-                f"{total} poses that all lack joints; leave out joints that no pose has "
+                f"{poses} poses that all lack joints; leave out joints that no pose has "
                 "(convert the set to a smaller skeleton)"
             )
         distance = torch.cat(distances).mean()

@@ -96,7 +96,7 @@ def gather(poses: PoseParts, config: TrainConfig, centre: str, truth: bool = Fal
 
     pieces = [slice(first, min(first + PART, n)) for first in range(0, n, PART)]
     normaliser = Normaliser.fit_parts(
-        (x[rows] for rows in pieces), skeleton, depth, centre, config.normalise.scale
+        (x[rows] for rows in pieces), n, skeleton, depth, centre, config.normalise.scale
     )
     for rows in pieces:
         seen = normaliser.apply(x[rows], skeleton)
