@@ -24,6 +24,7 @@ from selflift.train.adapt import adapter_update
 from selflift.train.batches import VALIDATION_STREAM, Batch, Batches, seeded
 from selflift.train.check import check
 from selflift.train.graph import GraphedStep, suits
+from selflift.train.rhythm import telling_interval
 from selflift.train.scenes import tell_scenes
 from selflift.train.setup import load_poses
 from selflift.train.state import TrainState, adapts, lifter_arguments
@@ -61,16 +62,16 @@ class Run:
         self.device = choose_device(config.device)
         if config.trainer.threads > 0:
             torch.set_num_threads(config.trainer.threads)
-        if self.device.type == "cpu":
-            if config.engine.onednn:
-                prefer_onednn()
-            if config.engine.keep_memory:
-                keep_freed_memory()
+        if self.device.type == "cpu" and config.engine.onednn:
+            prefer_onednn()
         if config.engine.precision == "auto":
             # Kept in the run's config: where it goes on, it goes on in the same precision.
             config.engine.precision = choose_precision(self.device, config.model.lifter.width)
         self.views = ViewSampler(**asdict(config.view))
         self.poses = load_poses(config, self.device)
+        # Not before: what loading frees, no step needs again.
+        if self.device.type == "cpu" and config.engine.keep_memory:
+            keep_freed_memory()
         self.skeleton = self.poses.skeleton
         if config.sign.check and len(self.skeleton.legs) != 2:
             raise ValueError(
@@ -128,7 +129,7 @@ class Run:
                 stopped = self._agreed(stop, state.step)
                 ended = stopped or state.step == trainer.steps
                 due = state.step % trainer.validate_every == 0 or state.step == trainer.steps
-                if state.step % trainer.log_every == 0 or due or ended:
+                if state.step % telling_interval(trainer) == 0 or due or ended:
                     story.tell(state.step)
                 if due:
                     self._validate(story)
@@ -176,7 +177,8 @@ class Run:
         asked = stop(step)
         if parallel.world().size == 1:
             return asked
-        return step % self.config.trainer.log_every == 0 and parallel.any_of(asked, self.device)
+        told = step % telling_interval(self.config.trainer) == 0
+        return told and parallel.any_of(asked, self.device)
 
     def _settle_sign(self, out: CycleOutput, story: Story) -> None:
         sign, step = self.config.sign, self.state.step
@@ -192,7 +194,7 @@ class Run:
             )
 
     def _validate(self, story: Story) -> None:
-        state, data = self.state, self.poses.validation
+        state, data, trainer = self.state, self.poses.validation, self.config.trainer
         generator = seeded(self.device, self.config.seed, VALIDATION_STREAM)
         result = validate(
             self._inference(), data.normalised.x, data.subject, self.views, generator,
@@ -214,7 +216,7 @@ class Run:
             state.best = math.inf if mirrored else criterion
             state.best_step = state.step
         if self.writes:
-            tell_scenes(story, state.step, result, self.views, self.skeleton, self.folder)
+            tell_scenes(story, state.step, result, self.views, self.skeleton, self.folder, trainer)
         story.validated(state.step, record, self._best_record())
         if better:
             self._save("best")
