@@ -62,6 +62,19 @@ class Cameras:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """Of which recording each pose is, and when it was taken; fields as in a pose set."""
+
+    subject: Labels
+    clip: Labels
+    camera: Labels
+    frame: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+@dataclass(frozen=True)
 class NotFinite:
     """Numbers that are NaN or infinite though their joint is there.
 

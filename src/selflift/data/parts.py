@@ -1,8 +1,8 @@
 """A split that is read part by part: what a training on millions of poses is made from.
 
-A :class:`PoseParts` knows of every pose whose it is and when it was taken, some 20 bytes each. The
-poses themselves come in parts of some :data:`PART` poses, each a :class:`PoseSet` of its own, with
-the noise that the whole set would have got: a part holds whole takes where there is noise.
+Poses come in parts of some :data:`PART` poses, each a :class:`PoseSet` of its own, with the noise
+that the whole set would have got: a part holds whole takes where there is noise. Whose they are and
+when they were taken is read for all at once, some 20 bytes a pose, by those who ask.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from selflift.data.columns import (
     Cameras,
     Labels,
     NotFinite,
+    Recorded,
     check_labels,
     check_shapes,
 )
@@ -37,32 +38,28 @@ OPTIONAL = ("poses_3d", "confidence")
 
 @dataclass(frozen=True)
 class PoseParts:
-    """A split, less the poses themselves, which :meth:`parts` reads.
+    """A split, of which nothing is kept in memory that takes room.
 
     Attributes:
         skeleton: The layout.
-        subject: Of every pose, as in :class:`PoseSet`.
-        clip: The same.
-        camera: The same.
-        frame: The same.
+        count: How many poses it has.
         calibrated: Whether there are cameras.
         has_confidence: Whether joints have confidences.
         has_truth: Whether there are 3D poses.
         read: What reads the parts, with the 3D poses or without.
+        recorded: What reads of which recordings they are.
     """
 
     skeleton: Skeleton
-    subject: Labels
-    clip: Labels
-    camera: Labels
-    frame: np.ndarray
+    count: int
     calibrated: bool
     has_confidence: bool
     has_truth: bool
     read: Callable[[bool], Iterator[PoseSet]]
+    recorded: Callable[[], Recorded]
 
     def __len__(self) -> int:
-        return len(self.frame)
+        return self.count
 
     def parts(self, truth: bool = False) -> Iterator[PoseSet]:
         """The poses in order, part by part.
@@ -97,14 +94,12 @@ def parts_of(poses: PoseSet) -> PoseParts:
 
     return PoseParts(
         skeleton=poses.skeleton,
-        subject=poses.subject,
-        clip=poses.clip,
-        camera=poses.camera,
-        frame=poses.frame,
+        count=len(poses),
         calibrated=poses.cameras is not None,
         has_confidence=poses.confidence is not None,
         has_truth=poses.poses_3d is not None,
         read=read,
+        recorded=lambda: Recorded(poses.subject, poses.clip, poses.camera, poses.frame),
     )
 
 
@@ -128,24 +123,19 @@ def parts_of_file(
     path = Path(path)
     with opened(path) as file:
         head = _Head.read(file)
-        wanted = None if subjects is None else np.flatnonzero(rows_of(file, path, subjects))
-        labels = {name: Labels(head.names[name], file[f"{name}/index"][()]) for name in LABELS}
+        wanted = None if subjects is None else _numbers(rows_of(file, path, subjects))
+        count = len(file["frame"]) if wanted is None else len(wanted)
         for name in LABELS:
-            check_labels(name, labels[name])
-        frame = file["frame"][()]
-    if wanted is not None:
-        frame = frame[wanted]
-        labels = {name: column[wanted] for name, column in labels.items()}
-    cuts = np.arange(PART, len(frame), PART)
+            check_labels(name, Labels(head.names[name], file[f"{name}/index"][()]))
+    cuts = np.arange(PART, count, PART)
     if noise.kind != "none":
-        found = _between_takes(labels["camera"].index, labels["clip"].index)
+        found = _between_takes(_recorded(path, head, wanted))
         if found is None:
             return parts_of(add_noise(PoseSet.load(path, subjects), noise))
         # The first end of a take at or beyond each multiple of PART.
         cuts = np.unique(found[np.searchsorted(found, cuts)])
-        cuts = cuts[cuts < len(frame)]
-    edges = [0, *cuts.tolist(), len(frame)]
-    runs = list(pairwise(edges))
+        cuts = cuts[cuts < count]
+    runs = list(pairwise([0, *cuts.tolist(), count]))
 
     def read(truth: bool) -> Iterator[PoseSet]:
         with opened(path) as file:
@@ -154,15 +144,30 @@ def parts_of_file(
 
     return PoseParts(
         skeleton=head.skeleton,
-        subject=labels["subject"],
-        clip=labels["clip"],
-        camera=labels["camera"],
-        frame=frame,
+        count=count,
         calibrated=head.cameras is not None,
         has_confidence=head.has_confidence or noise.kind != "none",
         has_truth=head.has_truth,
         read=read,
+        recorded=lambda: _recorded(path, head, wanted),
     )
+
+
+def _numbers(mask: np.ndarray) -> np.ndarray:
+    """The rows that a mask chooses, in half of the memory where they are fewer than 4 billion."""
+    return np.flatnonzero(mask).astype(np.uint32 if len(mask) < 2**32 else np.int64)
+
+
+def _recorded(path: Path, head: _Head, wanted: np.ndarray | None) -> Recorded:
+    with opened(path) as file:
+
+        def column(name: str) -> np.ndarray:
+            return file[name][()] if wanted is None else file[name][()][wanted]
+
+        def labels(name: str) -> Labels:
+            return Labels(head.names[name], column(f"{name}/index"))
+
+        return Recorded(labels("subject"), labels("clip"), labels("camera"), column("frame"))
 
 
 @dataclass(frozen=True)
@@ -234,14 +239,15 @@ def _rows(data: h5py.Dataset, wanted: np.ndarray | None, start: int, stop: int) 
     return np.concatenate(pieces)
 
 
-def _between_takes(camera: np.ndarray, clip: np.ndarray) -> np.ndarray | None:
+def _between_takes(poses: Recorded) -> np.ndarray | None:
     """Where one take ends and another begins; ``None`` if a take lies in several pieces."""
+    camera, clip = poses.camera.index, poses.clip.index
     change = (np.diff(camera) != 0) | (np.diff(clip) != 0)
-    starts = np.flatnonzero(np.concatenate([[True], change])) if len(camera) else np.zeros(0, int)
+    starts = np.concatenate([[0], np.flatnonzero(change) + 1])[: len(poses)]
     key = np.stack([camera[starts], clip[starts]], axis=1)
     if len(np.unique(key, axis=0)) < len(key):
         return None
-    return np.append(starts[1:], len(camera))
+    return np.append(starts[1:], len(poses))
 
 
 def _joined(parts: list[PoseSet]) -> PoseSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selflift.data.parts import PoseParts
+from selflift.data.columns import Recorded
 from selflift.data.poses import PoseSet
 
 NO_FRAME = -1
@@ -12,7 +12,7 @@ NO_FRAME = -1
 BLOCK = 2**20
 
 
-def streams(poses: PoseSet | PoseParts, rows: np.ndarray) -> np.ndarray:
+def streams(poses: PoseSet | Recorded, rows: np.ndarray) -> np.ndarray:
     """Which stream, a subject's clip through one camera, each of some poses belongs to.
 
     Returns:
@@ -36,7 +36,7 @@ def recordings(poses: PoseSet) -> np.ndarray:
     return np.asarray(np.unique(code, return_inverse=True)[1]).reshape(-1)
 
 
-def next_frames(poses: PoseSet | PoseParts, min_frames: int, max_frames: int) -> np.ndarray:
+def next_frames(poses: PoseSet | Recorded, min_frames: int, max_frames: int) -> np.ndarray:
     """Which pose is the next frame of each, ``(N,)``; -1 for none.
 
     The next frame is of the same stream, and the nearest one that is between

@@ -148,7 +148,7 @@ def _on_device(
 
 def _following(poses: PoseParts, config: TrainConfig) -> Tensor:
     """Which pose is the next frame of each."""
-    after = next_frames(poses, config.temporal.min_frames, config.temporal.max_frames)
+    after = next_frames(poses.recorded(), config.temporal.min_frames, config.temporal.max_frames)
     if not (after != NO_FRAME).any():
         raise ValueError(
             "temporal: expected pairs of frames of one clip and camera that are "
@@ -161,7 +161,11 @@ def _following(poses: PoseParts, config: TrainConfig) -> Tensor:
 
 def _people(poses: PoseParts, per: str, first: int = 0) -> Tensor:
     """Whose bones each pose shows: a subject's, or its stream's (a clip through one camera)."""
-    index = poses.subject.index if per == "person" else streams(poses, np.arange(len(poses)))
+    recorded = poses.recorded()
+    if per == "person":
+        index = recorded.subject.index.astype(np.int64)
+    else:
+        index = streams(recorded, np.arange(len(poses)))
     return torch.from_numpy((first + index).astype(np.int32))
 
 
