@@ -46,7 +46,7 @@ from selflift.models.lifter import Lifted
 from selflift.skeleton import H36M_17
 from selflift.train.adapt import adapted
 from selflift.train.gap import known_shift
-from selflift.train.setup import true_bodies
+from selflift.train.gather import true_bodies
 from selflift.views import ViewSampler
 from selflift.viz import LEFT_COLOUR, RIGHT_COLOUR, TRUNK_COLOUR, bone_colours, save_figure
 

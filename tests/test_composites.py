@@ -19,7 +19,7 @@ from selflift.geometry.camera import project
 from selflift.geometry.normalise import Normaliser, pose_size, skeleton_height
 from selflift.geometry.rotation import pitch, turn_about_root
 from selflift.skeleton import COCO_17_HIP, H36M_17
-from selflift.train.setup import true_bodies
+from selflift.train.gather import true_bodies
 from selflift.views import KINDS, ViewSampler
 
 DEPTH, SIZE, B = 10.0, 0.06, 30

@@ -248,20 +248,24 @@ class TrainerConfig:
     Attributes:
         steps: Lifter updates.
         batch_size: Poses per update.
-        log_every: Steps between TensorBoard scalars.
+        log_every: Steps between TensorBoard scalars; ``None``: 20, or more where that would be more
+            than 5,000 points.
         validate_every: Steps between validations, each of which saves checkpoints.
         validation_poses: At most so many validation poses are used, drawn once by the seed.
         threads: CPU threads; 0 leaves the choice to PyTorch.
         progress: Whether to draw a progress bar.
+        poses_on_disk: Whether training poses, normalised, lie in a scratch file that batches are
+            read from, see :mod:`selflift.train.rows`; ``None``: where they take more than 4 GiB.
     """
 
     steps: int = 3000
     batch_size: int = 256
-    log_every: int = 20
+    log_every: int | None = None
     validate_every: int = 250
     validation_poses: int = 8192
     threads: int = 1
     progress: bool = True
+    poses_on_disk: bool | None = None
 
 
 @dataclass

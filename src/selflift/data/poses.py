@@ -26,70 +26,32 @@ Datasets are chunked and compressed (gzip, shuffle). Files are written atomicall
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import h5py
 import numpy as np
-import torch
 
 from selflift.atomic import atomic_hdf5
+from selflift.data.columns import (
+    LABELS,
+    PER_POSE,
+    Cameras,
+    Labels,
+    NotFinite,
+    check_labels,
+    check_shapes,
+    shape_error,
+)
 from selflift.data.hdf5 import Hdf5File, open_hdf5
-from selflift.geometry.camera import Intrinsics
 from selflift.skeleton import Skeleton
 from selflift.untrusted import UntrustedError, in_a_line
 
 FORMAT = "selflift.poses"
 VERSION = 1
 CONVENTIONS = {"unit_2d": "px", "unit_3d": "mm", "frame_3d": "camera"}
-LABELS = ("subject", "action", "clip", "camera")
-
-
-@dataclass(frozen=True)
-class Labels:
-    """One name per pose, stored once: ``names[index[i]]``."""
-
-    names: tuple[str, ...]
-    index: np.ndarray
-
-    @classmethod
-    def of(cls, values: Sequence[str]) -> Labels:
-        """Labels from one string per pose; names in order of first appearance."""
-        names: dict[str, int] = {}
-        index = np.fromiter((names.setdefault(v, len(names)) for v in values), np.int32)
-        return cls(tuple(names), index)
-
-    def __getitem__(self, which: np.ndarray) -> Labels:
-        return replace(self, index=self.index[which])
-
-    @property
-    def values(self) -> np.ndarray:
-        """One string per pose, ``(N,)``."""
-        return np.array(self.names, dtype=object)[self.index]
-
-
-@dataclass(frozen=True)
-class Cameras:
-    """A table of ``K`` cameras; see the module for the fields' units."""
-
-    f_px: np.ndarray
-    c_px: np.ndarray
-    radial: np.ndarray
-    tangential: np.ndarray
-    size_px: np.ndarray
-    rotation: np.ndarray | None = None
-    centre_mm: np.ndarray | None = None
-
-    def intrinsics(self, index: np.ndarray) -> Intrinsics:
-        """Intrinsics of the cameras named by ``index``, as float32 tensors."""
-
-        def take(table: np.ndarray) -> torch.Tensor:
-            return torch.from_numpy(table[index])
-
-        return Intrinsics(
-            take(self.f_px), take(self.c_px), take(self.radial), take(self.tangential)
-        )
 
 
 @dataclass(frozen=True)
@@ -109,35 +71,14 @@ class PoseSet:
     confidence: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        n, joints = len(self.poses_2d), self.skeleton.num_joints
-        expected = {
-            "poses_2d": (self.poses_2d, (n, joints, 2)),
-            "poses_3d": (self.poses_3d, (n, joints, 3)),
-            "confidence": (self.confidence, (n, joints)),
-            "frame": (self.frame, (n,)),
-            "fps": (self.fps, (n,)),
-            **{f"{name}/index": (getattr(self, name).index, (n,)) for name in LABELS},
-            **self._camera_shapes(),
-        }
-        for name, (array, shape) in expected.items():
+        per_pose = {name: getattr(self, name) for name in PER_POSE}
+        per_pose |= {f"{name}/index": getattr(self, name).index for name in LABELS}
+        check_shapes({n: a.shape for n, a in per_pose.items() if a is not None}, self.skeleton)
+        for name, (array, shape) in self._camera_shapes().items():
             if array is not None and array.shape != shape:
-                raise ValueError(
-                    f"poses: expected {name} of shape {shape} (skeleton "
-                    f"'{self.skeleton.name}'), got {array.shape}; convert the poses or name "
-                    "their skeleton"
-                )
+                raise shape_error(name, shape, array.shape, self.skeleton)
         for name in LABELS:
-            labels: Labels = getattr(self, name)
-            if labels.index.dtype.kind not in "iu":
-                raise ValueError(
-                    f"poses: expected {name}/index of integers, got {labels.index.dtype}; the file "
-                    "is inconsistent"
-                )
-            if n and not 0 <= labels.index.min() <= labels.index.max() < len(labels.names):
-                raise ValueError(
-                    f"poses: expected {name}/index between 0 and {len(labels.names) - 1}, got "
-                    f"{labels.index.min()} to {labels.index.max()}; the file is inconsistent"
-                )
+            check_labels(name, getattr(self, name))
         if self.frame.dtype.kind not in "iu":
             raise ValueError(
                 f"poses: expected frame of integers, got {self.frame.dtype}; the file is "
@@ -166,20 +107,10 @@ class PoseSet:
         }  # fmt: skip
 
     def _check_finite(self) -> None:
-        present = np.ones(self.poses_2d.shape[:2], bool)
-        if self.confidence is not None:
-            present = self.confidence > 0
-        for name, array in (("poses_2d", self.poses_2d), ("poses_3d", self.poses_3d)):
-            if array is None:
-                continue
-            bad = ~np.isfinite(array).all(-1) & present
-            if bad.any():
-                row, joint = np.argwhere(bad)[0]
-                raise ValueError(
-                    f"poses: expected finite {name}, got NaN or Inf in {int(bad.any(1).sum())} "
-                    f"poses (first: pose {row}, joint {self.skeleton.joints[joint]}); drop these "
-                    "poses or give the joint confidence 0"
-                )
+        for name in ("poses_2d", "poses_3d"):
+            found = NotFinite.find(name, getattr(self, name), self.confidence)
+            if found is not None:
+                raise found.error(self.skeleton)
 
     def __len__(self) -> int:
         return len(self.poses_2d)
@@ -231,26 +162,38 @@ class PoseSet:
             ValueError: If the file is missing, damaged, foreign or inconsistent, or a subject is
                 not in it.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise ValueError(
-                f"poses '{path}': no such file; expected a pose set (HDF5) written by "
-                "selflift.data.PoseSet.save"
-            )
-        try:
-            with open_hdf5(path) as file:
-                return _read(file, path, subjects)
-        except Exception as error:  # h5py raises many kinds, depending on the damage
-            reason = in_a_line(" ".join(str(error).split()))
-            if isinstance(error, UntrustedError):
-                raise ValueError(f"poses '{path}': {reason}") from error
-            if isinstance(error, ValueError) and reason.startswith("poses"):
-                raise ValueError(reason.replace("poses:", f"poses '{path}':", 1)) from error
-            raise ValueError(
-                f"poses '{path}': expected a pose set (HDF5, format '{FORMAT}' v{VERSION}), got a "
-                f"file that is damaged, cut short or something else ({reason[:200]}); write it "
-                "again"
-            ) from error
+        with opened(path) as file:
+            return _read(file, Path(path), subjects)
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[Hdf5File]:
+    """A pose set file, to be read; what goes wrong meanwhile is told as the file's damage.
+
+    Raises:
+        ValueError: If the file is missing, damaged, foreign or inconsistent.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(
+            f"poses '{path}': no such file; expected a pose set (HDF5) written by "
+            "selflift.data.PoseSet.save"
+        )
+    try:
+        with open_hdf5(path) as file:
+            _check_header(file, path)
+            yield file
+    except Exception as error:  # h5py raises many kinds, depending on the damage
+        reason = in_a_line(" ".join(str(error).split()))
+        if isinstance(error, UntrustedError):
+            raise ValueError(f"poses '{path}': {reason}") from error
+        if isinstance(error, ValueError) and reason.startswith("poses"):
+            raise ValueError(reason.replace("poses:", f"poses '{path}':", 1)) from error
+        raise ValueError(
+            f"poses '{path}': expected a pose set (HDF5, format '{FORMAT}' v{VERSION}), got a "
+            f"file that is damaged, cut short or something else ({reason[:200]}); write it "
+            "again"
+        ) from error
 
 
 def write_header(file: h5py.File, skeleton: Skeleton) -> None:
@@ -269,7 +212,7 @@ def _write(file: h5py.File, name: str, array: np.ndarray | None) -> None:
     file.create_dataset(name, data=array, chunks=chunks, **packed)
 
 
-def _read(file: Hdf5File, path: Path, subjects: Sequence[str] | None) -> PoseSet:
+def _check_header(file: Hdf5File, path: Path) -> None:
     if file.attrs.get("format") != FORMAT:
         raise ValueError(
             f"poses '{path}': expected an HDF5 file of format '{FORMAT}', got "
@@ -288,48 +231,61 @@ def _read(file: Hdf5File, path: Path, subjects: Sequence[str] | None) -> PoseSet
                 "convert the poses"
             )
 
-    def array(name: str) -> np.ndarray:
-        return file.array(name)
 
+def _read(file: Hdf5File, path: Path, subjects: Sequence[str] | None) -> PoseSet:
     runs = None if subjects is None else _runs(file, path, subjects)
 
     def rows(name: str) -> np.ndarray:
         if runs is None:
-            return array(name)
+            return file.array(name)
         return np.concatenate([file[name][start:stop] for start, stop in runs])
 
-    def optional(name: str, read: Callable[[str], np.ndarray] = array) -> np.ndarray | None:
-        return read(name) if name in file else None
+    def optional(name: str) -> np.ndarray | None:
+        return rows(name) if name in file else None
 
-    def labels(name: str) -> Labels:
-        return Labels(tuple(file.texts(f"{name}/names")), rows(f"{name}/index"))
-
-    cameras = None
-    if "cameras" in file:
-        cameras = Cameras(
-            f_px=array("cameras/f_px"),
-            c_px=array("cameras/c_px"),
-            radial=array("cameras/radial"),
-            tangential=array("cameras/tangential"),
-            size_px=array("cameras/size_px"),
-            rotation=optional("cameras/rotation"),
-            centre_mm=optional("cameras/centre_mm"),
-        )
-    skeleton = Skeleton.from_json(file.attrs["skeleton"])
     return PoseSet(
-        skeleton=skeleton,
+        skeleton=Skeleton.from_json(file.attrs["skeleton"]),
         poses_2d=rows("poses_2d"),
-        poses_3d=optional("poses_3d", rows),
-        confidence=optional("confidence", rows),
+        poses_3d=optional("poses_3d"),
+        confidence=optional("confidence"),
         frame=rows("frame"),
         fps=rows("fps"),
-        cameras=cameras,
-        **{name: labels(name) for name in LABELS},
+        cameras=read_cameras(file),
+        **{name: Labels(read_names(file, name), rows(f"{name}/index")) for name in LABELS},
     )
+
+
+def read_names(file: Hdf5File, label: str) -> tuple[str, ...]:
+    """The names of a label."""
+    return tuple(file.texts(f"{label}/names"))
+
+
+def read_cameras(file: Hdf5File) -> Cameras | None:
+    """The table of cameras, if the file has one."""
+    if "cameras" not in file:
+        return None
+    columns = {c.name: f"cameras/{c.name}" for c in fields(Cameras)}
+    there = {
+        name: file.array(place)
+        for name, place in columns.items()
+        if place in file or name not in ("rotation", "centre_mm")
+    }
+    return Cameras(**there)
 
 
 def _runs(file: Hdf5File, path: Path, subjects: Sequence[str]) -> list[tuple[int, int]]:
     """Where the poses of some subjects lie: ``(start, stop)`` of every unbroken run."""
+    wanted = rows_of(file, path, subjects)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], wanted, [False]]).astype(np.int8)))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)] or [(0, 0)]
+
+
+def rows_of(file: Hdf5File, path: Path, subjects: Sequence[str]) -> np.ndarray:
+    """Which poses of a file are of some subjects, ``(N,)``.
+
+    Raises:
+        ValueError: If a subject is not in it.
+    """
     names = file.texts("subject/names")
     unknown = [subject for subject in subjects if subject not in names]
     if unknown:
@@ -337,6 +293,4 @@ def _runs(file: Hdf5File, path: Path, subjects: Sequence[str]) -> list[tuple[int
             f"poses '{path}': expected the subjects {', '.join(subjects)}, got a file of "
             f"{', '.join(names)}; set data.subjects"
         )
-    wanted = np.isin(file["subject/index"][()], [names.index(subject) for subject in subjects])
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], wanted, [False]]).astype(np.int8)))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)] or [(0, 0)]
+    return np.isin(file["subject/index"][()], [names.index(subject) for subject in subjects])

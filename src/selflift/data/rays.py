@@ -8,6 +8,7 @@ from torch import Tensor
 
 from selflift.data.poses import PoseSet
 from selflift.geometry.camera import pixels_to_rays
+from selflift.skeleton import Skeleton
 
 CHUNK = 65536
 
@@ -32,13 +33,7 @@ def rays_of(poses: PoseSet, centre_method: str) -> Float[Tensor, "N J 2"]:
     if len(poses) == 0:
         raise ValueError("poses: expected at least one pose, got an empty set; check the split")
     missing = None if poses.confidence is None else torch.from_numpy(poses.confidence <= 0)
-    if missing is not None and bool(missing[:, poses.skeleton.root].any()):
-        raise ValueError(
-            f"poses: expected the root ('{poses.skeleton.joints[poses.skeleton.root]}'), which "
-            "poses are centred on, in every pose, got "
-            f"{int(missing[:, poses.skeleton.root].sum())} of {len(poses)} without it; leave them "
-            "out: PoseSet.select(poses.confidence[:, root] > 0)"
-        )
+    check_roots(without_root(poses), len(poses), poses.skeleton)
     pixels = _without(torch.from_numpy(poses.poses_2d), missing)
     if poses.cameras is None:
         if centre_method == "rotate":
@@ -54,6 +49,32 @@ def rays_of(poses: PoseSet, centre_method: str) -> Float[Tensor, "N J 2"]:
         intrinsics = poses.cameras.intrinsics(index[rows]).map(torch.Tensor.double)
         parts.append(pixels_to_rays(pixels[rows].double(), intrinsics).float())
     return torch.cat(parts)
+
+
+def without_root(poses: PoseSet) -> int:
+    """How many poses lack their root."""
+    if poses.confidence is None:
+        return 0
+    return int((poses.confidence[:, poses.skeleton.root] <= 0).sum())
+
+
+def check_roots(without: int, poses: int, skeleton: Skeleton) -> None:
+    """Refuse a set in which poses lack their root.
+
+    Args:
+        without: How many do.
+        poses: Of how many.
+        skeleton: The layout.
+
+    Raises:
+        ValueError: If there are any.
+    """
+    if without:
+        raise ValueError(
+            f"poses: expected the root ('{skeleton.joints[skeleton.root]}'), which poses are "
+            f"centred on, in every pose, got {without} of {poses} without it; leave them out: "
+            "PoseSet.select(poses.confidence[:, root] > 0)"
+        )
 
 
 def _without(pixels: Tensor, missing: Tensor | None) -> Tensor:
@@ -76,15 +97,31 @@ def confidences_of(poses: PoseSet, taken: bool) -> Float[Tensor, "N J"] | None:
     """
     if poses.confidence is None:
         return torch.ones(poses.poses_2d.shape[:2]) if taken else None
-    confidence = torch.from_numpy(poses.confidence).float().clamp(0, 1)
     if taken:
-        return confidence
-    missing = int((confidence <= 0).any(1).sum())
-    if missing:
+        return torch.from_numpy(poses.confidence).float().clamp(0, 1)
+    check_complete(incomplete(poses), len(poses))
+    return None
+
+
+def incomplete(poses: PoseSet) -> int:
+    """How many poses lack a joint."""
+    return 0 if poses.confidence is None else int((poses.confidence <= 0).any(1).sum())
+
+
+def check_complete(incomplete: int, poses: int) -> None:
+    """Refuse a set in which poses lack joints, for a lifter that takes no confidences.
+
+    Args:
+        incomplete: How many do.
+        poses: Of how many.
+
+    Raises:
+        ValueError: If there are any.
+    """
+    if incomplete:
         raise ValueError(
             f"poses: expected complete poses, because the lifter takes no confidences, got "
-            f"{missing} of {len(poses)} with missing joints (confidence 0); train it with "
+            f"{incomplete} of {poses} with missing joints (confidence 0); train it with "
             "model.lifter.confidences=true, or leave them out: python -m selflift.prepare "
             "complete=true, or PoseSet.select"
         )
-    return None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from selflift.data.columns import Recorded
 from selflift.data.poses import PoseSet
 
 NO_FRAME = -1
+# Poses that are looked at together: what they take in memory is the set's no more.
+BLOCK = 2**20
 
 
-def streams(poses: PoseSet, rows: np.ndarray) -> np.ndarray:
+def streams(poses: PoseSet | Recorded, rows: np.ndarray) -> np.ndarray:
     """Which stream, a subject's clip through one camera, each of some poses belongs to.
 
     Returns:
@@ -17,8 +20,14 @@ def streams(poses: PoseSet, rows: np.ndarray) -> np.ndarray:
     """
     code = np.zeros(len(rows), np.int64)
     for labels in (poses.subject, poses.clip, poses.camera):
-        code = code * len(labels.names) + labels.index[rows]
-    return np.asarray(np.unique(code, return_inverse=True)[1]).reshape(-1)
+        code *= len(labels.names)
+        code += labels.index[rows]
+    if not len(code):
+        return code
+    # Poses mostly lie stream by stream: what is sorted are the runs, not the poses.
+    starts = np.concatenate([[0], np.flatnonzero(code[1:] != code[:-1]) + 1])
+    number = np.asarray(np.unique(code[starts], return_inverse=True)[1]).reshape(-1)
+    return np.repeat(number, np.diff(np.append(starts, len(code))))
 
 
 def recordings(poses: PoseSet) -> np.ndarray:
@@ -27,7 +36,7 @@ def recordings(poses: PoseSet) -> np.ndarray:
     return np.asarray(np.unique(code, return_inverse=True)[1]).reshape(-1)
 
 
-def next_frames(poses: PoseSet, min_frames: int, max_frames: int) -> np.ndarray:
+def next_frames(poses: PoseSet | Recorded, min_frames: int, max_frames: int) -> np.ndarray:
     """Which pose is the next frame of each, ``(N,)``; -1 for none.
 
     The next frame is of the same stream, and the nearest one that is between
@@ -42,15 +51,18 @@ def next_frames(poses: PoseSet, min_frames: int, max_frames: int) -> np.ndarray:
     order = np.lexsort((poses.frame, stream))
     frame, stream = poses.frame[order], stream[order]
     following = np.full(len(poses), NO_FRAME, np.int64)
-    open_ = np.ones(len(poses), bool)
-    # The k-th frame after each, for as many as can lie within the bounds: frames may be thinned.
-    for k in range(1, max_frames + 1):
-        if k >= len(poses):
-            break
-        same = stream[k:] == stream[:-k]
-        distance = frame[k:] - frame[:-k]
-        fits = same & (distance >= min_frames) & (distance <= max_frames)
-        fits &= open_[:-k]
-        following[order[:-k][fits]] = order[k:][fits]
-        open_[:-k] &= ~fits
+    for first in range(0, len(poses), BLOCK):
+        here = np.arange(first, min(first + BLOCK, len(poses)))
+        # The k-th frame after each, for as many as can lie within the bounds: frames may be
+        # thinned.
+        for k in range(1, max_frames + 1):
+            here = here[: np.searchsorted(here, len(poses) - k)]
+            distance = frame[here + k] - frame[here]
+            near = (stream[here + k] == stream[here]) & (distance <= max_frames)
+            here, distance = here[near], distance[near]
+            fits = distance >= min_frames
+            following[order[here[fits]]] = order[here[fits] + k]
+            here = here[~fits]
+            if not len(here):
+                break
     return following

@@ -15,7 +15,7 @@ root itself must be there. Half precision is computed in float32, and float32 co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from selflift.device import resident
 from selflift.geometry.centring import CENTRES, centre, centre_unchecked, refuse_sideways
+from selflift.geometry.means import MeanRow
 from selflift.geometry.precision import least_size, widened
 from selflift.skeleton import Skeleton
 
@@ -156,18 +157,54 @@ class Normaliser:
             ValueError: If a method is unknown, the poses have no extent, or a joint is seen at a
                 right angle from its root.
         """
+        return cls.fit_parts([rays], len(rays), skeleton, depth, centre_method, scale)
+
+    @classmethod
+    def fit_parts(
+        cls,
+        parts: Iterable[Float[Tensor, "batch J 2"]],
+        poses: int,
+        skeleton: Skeleton,
+        depth: float,
+        centre_method: str = "rotate",
+        scale: str = "set",
+    ) -> Normaliser:
+        """Measure a training set that comes in parts; as :meth:`fit` of all of them together.
+
+        Kept of each pose are its two sizes, whose means are then taken at once; the shares come
+        from a :class:`~selflift.geometry.means.MeanRow`. So the result is the same whatever the
+        parts, bit for bit.
+
+        Args:
+            parts: Poses in the normalised plane, one part after another.
+            poses: How many they are together.
+            skeleton: The layout.
+            depth: ``c``.
+            centre_method: ``"rotate"`` or ``"translate"``.
+            scale: ``"set"`` or ``"sample"``.
+
+        Raises:
+            ValueError: If a method is unknown or the poses have no extent.
+        """
         if scale not in SCALES:
             raise ValueError(f"normalise.scale: expected 'set' or 'sample', got '{scale}'")
-        complete = torch.isfinite(rays).all(-1).all(-1)
-        if not bool(complete.any()):
+        distances, sizes, squares = [], [], MeanRow(poses, skeleton.num_joints)
+        reach = 0.0
+        for rays in parts:
+            complete = torch.isfinite(rays).all(-1).all(-1)
+            x = centre(rays[complete], skeleton.root, centre_method).x
+            distances.append((x[..., skeleton.head, :] - x[..., skeleton.root, :]).norm(dim=-1))
+            sizes.append(pose_size(x))
+            reach = max(reach, float(x.abs().amax()) if len(x) else 0.0)
+            squares.add(x.square().sum(-1))
+        if not sum(map(len, sizes)):
             raise ValueError(
                 "normalise: expected at least one complete pose to measure the scale on, got "
-                f"{len(rays)} poses that all lack joints; leave out joints that no pose has "
+                f"{poses} poses that all lack joints; leave out joints that no pose has "
                 "(convert the set to a smaller skeleton)"
             )
-        x = centre(rays[complete], skeleton.root, centre_method).x
-        distance = (x[..., skeleton.head, :] - x[..., skeleton.root, :]).norm(dim=-1).mean()
-        if not bool((distance > MIN_EXTENT) & (x.abs().amax() < MAX_EXTENT)):
+        distance = torch.cat(distances).mean()
+        if not bool((distance > MIN_EXTENT) & (reach < MAX_EXTENT)):
             raise ValueError(
                 "normalise: expected poses with an extent, got heads that all lie on the roots; "
                 "check the joint order"
@@ -175,11 +212,11 @@ class Normaliser:
                 else TOO_FAR
             )
         factor = float(1 / (depth * distance))
-        square = x.square().sum(-1).double().mean(0)
+        square = squares.mean()
         # Exactly: after a rotation the root lies at the origin but for rounding.
         square[skeleton.root] = 0
         shares = tuple((square / square.mean()).tolist())
-        return cls(centre_method, scale, factor, factor * float(pose_size(x).mean()), shares)
+        return cls(centre_method, scale, factor, factor * float(torch.cat(sizes).mean()), shares)
 
     def apply(self, rays: Float[Tensor, "*batch J 2"], skeleton: Skeleton) -> Normalised:
         """Centre and scale poses.

@@ -10,6 +10,7 @@ from torch import Tensor
 from selflift.cycle import NextFrames
 from selflift.data.streams import NO_FRAME
 from selflift.skeleton import Skeleton
+from selflift.train.rows import Rows, sent
 
 # Streams of randomness that must not coincide, mixed into the seed.
 BATCH_STREAM, STEP_STREAM, VALIDATION_STREAM, DROPOUT_STREAM = 1, 2, 3, 4
@@ -18,7 +19,7 @@ SOURCE_STREAM, ADAPTER_STREAM = 5, 6
 
 @dataclass(frozen=True)
 class TrainingPoses:
-    """Normalised training poses, on the device.
+    """Normalised training poses, on the device; or, if they lie in files, all on the host.
 
     Attributes:
         x: Poses, ``(N, J, 2)``.
@@ -27,14 +28,14 @@ class TrainingPoses:
             temporal discriminator.
         truth: What a lifter that knows the truth answers, ``(N, J, 3)``, for supervised training
             alone.
-        person: Whose each pose is, as far as ``bones.per`` lets it be known, ``(N,)``, from 0;
-            ``None``: nothing is known of it.
+        person: Whose each pose is, as far as ``bones.per`` lets it be known, ``(N,)`` int32, from
+            0; ``None``: nothing is known of it.
     """
 
-    x: Tensor
-    confidence: Tensor | None = None
+    x: Rows
+    confidence: Rows | None = None
     following: Tensor | None = None
-    truth: Tensor | None = None
+    truth: Rows | None = None
     person: Tensor | None = None
 
 
@@ -67,10 +68,25 @@ class Order:
 
     The epoch's permutation is drawn anew when an epoch begins, or when a resumed run enters it. The
     poses left over by the last whole batch of an epoch sit that epoch out.
+
+    Args:
+        n: How many poses there are.
+        batch_size: Poses per batch.
+        device: Whose generator draws.
+        key: The seed of all draws.
+        home: Where rows are wanted, if not on the device.
     """
 
-    def __init__(self, n: int, batch_size: int, device: torch.device, *key: int) -> None:
+    def __init__(
+        self,
+        n: int,
+        batch_size: int,
+        device: torch.device,
+        *key: int,
+        home: torch.device | None = None,
+    ) -> None:
         self.n, self.batch_size, self.device, self.key = n, min(batch_size, n), device, key
+        self.home = device if home is None else home
         self.per_epoch = n // self.batch_size
         self._epoch = -1
         self._permutation = torch.empty(0, dtype=torch.long)
@@ -80,7 +96,8 @@ class Order:
         epoch, place = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             generator = seeded(self.device, *self.key, epoch)
-            self._permutation = torch.randperm(self.n, generator=generator, device=self.device)
+            drawn = torch.randperm(self.n, generator=generator, device=self.device)
+            self._permutation = drawn.to(self.home)
             self._epoch = epoch
         return self._permutation[place * self.batch_size : (place + 1) * self.batch_size]
 
@@ -100,6 +117,7 @@ class Batches:
         mirror: Whether to exchange left and right in half of the poses, at random.
         source: Poses of the source domain; ``None``: there are none.
         source_size: How many of them join a batch.
+        device: Where batches are wanted; ``None``: where the poses lie.
     """
 
     def __init__(
@@ -111,17 +129,20 @@ class Batches:
         mirror: bool,
         source: TrainingPoses | None = None,
         source_size: int = 0,
+        device: torch.device | None = None,
     ) -> None:
         self.poses, self.source, self.mirror = poses, source, mirror
-        device = poses.x.device
+        self.device = device = poses.x.device if device is None else device
         self.mirrored = torch.tensor(skeleton.mirror, device=device)
         self.flip = torch.tensor([-1.0, 1.0, 1.0], device=device)
-        self.target_order = Order(len(poses.x), batch_size, device, seed, BATCH_STREAM)
+        home = poses.x.device
+        self.target_order = Order(len(poses.x), batch_size, device, seed, BATCH_STREAM, home=home)
         self.batch_size = self.target_order.batch_size
         self.source_order = None
         if source is not None:
             size = max(source_size, 2)
-            self.source_order = Order(len(source.x), size, device, seed, SOURCE_STREAM)
+            home = source.x.device
+            self.source_order = Order(len(source.x), size, device, seed, SOURCE_STREAM, home=home)
 
     def __call__(self, step: int) -> Batch:
         """The batch of a step."""
@@ -131,23 +152,24 @@ class Batches:
         if poses.following is not None:
             after = poses.following[rows]
             of = torch.nonzero(after != NO_FRAME)[:, 0]
-            after = after[of]
+            after, of = after[of], sent(of, self.device)
             following = NextFrames(
-                self._seen(poses.x[after], chosen[of]),
+                self._rows(poses.x, after, chosen[of]),
                 of,
                 self._also(poses.confidence, after, chosen[of]),
             )
-        person = None if poses.person is None else poses.person.index_select(0, rows)
+        person = self._whose(poses.person, rows)
         source, source_confidence = None, None
         if self.source is not None and self.source_order is not None:
             others = self.source_order.rows(step)
             turned = self._chosen(self.source_order, step, len(others))
-            source = self._seen(self.source.x[others], turned)
+            source = self._rows(self.source.x, others, turned)
             source_confidence = self._also(self.source.confidence, others, turned)
-            if person is not None and self.source.person is not None:
-                person = torch.cat([person, self.source.person[others]])
+            lenders = self._whose(self.source.person, others)
+            if person is not None and lenders is not None:
+                person = torch.cat([person, lenders])
         return Batch(
-            x=self._seen(poses.x.index_select(0, rows), chosen),
+            x=self._rows(poses.x, rows, chosen),
             confidence=self._also(poses.confidence, rows, chosen),
             following=following,
             truth=self._also(poses.truth, rows, chosen),
@@ -166,13 +188,20 @@ class Batches:
     def _chosen(self, order: Order, step: int, count: int) -> Tensor:
         """Which poses are seen in a mirror."""
         if not self.mirror:
-            return torch.zeros(count, dtype=torch.bool, device=self.flip.device)
-        draw = torch.rand(count, generator=order.draws(step), device=self.flip.device)
+            return torch.zeros(count, dtype=torch.bool, device=self.device)
+        draw = torch.rand(count, generator=order.draws(step), device=self.device)
         return draw < 0.5
 
-    def _also(self, values: Tensor | None, rows: Tensor, chosen: Tensor) -> Tensor | None:
+    def _rows(self, values: Rows, rows: Tensor, chosen: Tensor) -> Tensor:
+        """The poses of some rows, on the device, some of them in a mirror."""
+        return self._seen(sent(values.index_select(0, rows), self.device), chosen)
+
+    def _also(self, values: Rows | None, rows: Tensor, chosen: Tensor) -> Tensor | None:
         """What else is known of the poses of some rows, if anything is."""
-        return None if values is None else self._seen(values.index_select(0, rows), chosen)
+        return None if values is None else self._rows(values, rows, chosen)
+
+    def _whose(self, person: Tensor | None, rows: Tensor) -> Tensor | None:
+        return None if person is None else sent(person.index_select(0, rows).long(), self.device)
 
     def _seen(self, values: Tensor, chosen: Tensor) -> Tensor:
         """Poses ``(B, J, 2 or 3)``, or numbers of joints ``(B, J)``, some of them in a mirror."""

@@ -92,6 +92,9 @@ def check(config: TrainConfig) -> None:
     """
     for key, (low, high) in RANGES.items():
         value = operator.attrgetter(key)(config)
+        # What may be left to the run.
+        if value is None:
+            continue
         if not (low <= value <= high and math.isfinite(value)):
             limit = "at least" if high == math.inf else f"a number up to {high:g} and at least"
             raise ValueError(f"{key}: expected {limit} {low:g}, got {value}")

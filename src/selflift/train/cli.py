@@ -14,7 +14,8 @@ from selflift.train.usage import USAGE
 
 # What may be given beside resume=RUN_DIR.
 RESUME_MAY_CHANGE = (
-    "resume", "device", "trainer.progress", "trainer.threads", "engine.anomaly",
+    "resume", "device", "trainer.progress", "trainer.threads", "trainer.poses_on_disk",
+    "engine.anomaly",
 )  # fmt: skip
 AUTO = "auto"
 

@@ -29,6 +29,7 @@ from selflift.train.check import check
 from selflift.train.folder import RunFolder, holds_run
 from selflift.train.graph import GraphedStep, suits
 from selflift.train.record import defining, metadata_of, metrics_of
+from selflift.train.rhythm import telling_interval
 from selflift.train.scenes import depth_spread, tell_scenes
 from selflift.train.setup import load_poses
 from selflift.train.state import TrainState, adapts, checked_history
@@ -69,16 +70,16 @@ class Run:
         self.device = choose_device(config.device)
         if config.trainer.threads > 0:
             torch.set_num_threads(config.trainer.threads)
-        if self.device.type == "cpu":
-            if config.engine.onednn:
-                prefer_onednn()
-            if config.engine.keep_memory:
-                keep_freed_memory()
+        if self.device.type == "cpu" and config.engine.onednn:
+            prefer_onednn()
         if config.engine.precision == "auto":
             # Kept in the run's config: where it goes on, it goes on in the same precision.
             config.engine.precision = choose_precision(self.device, config.model.lifter.width)
         self.views = ViewSampler(**asdict(config.view))
         self.poses = load_poses(config, self.device)
+        # Not before: what loading frees, no step needs again.
+        if self.device.type == "cpu" and config.engine.keep_memory:
+            keep_freed_memory()
         self.skeleton = self.poses.skeleton
         if config.sign.check and len(self.skeleton.legs) != 2:
             raise ValueError(
@@ -93,6 +94,7 @@ class Run:
             config.data.mirror,
             self.poses.source,
             round(config.domain.share * config.trainer.batch_size),
+            self.device,
         )
         self.state = TrainState.create(
             config, self.skeleton.name, self.device, self.poses.num_people
@@ -153,7 +155,7 @@ class Run:
         self._settle_sign(out.cycle, story)
         stopped = self._agreed(stop, state.step)
         due = state.step % trainer.validate_every == 0 or state.step == trainer.steps
-        telling = state.step % trainer.log_every == 0 or self.config.engine.anomaly
+        telling = state.step % telling_interval(trainer) == 0 or self.config.engine.anomaly
         if telling or due or stopped:
             means = story.tell(state.step)
             self._warn(story, self.watch.window(state.step, means))
@@ -201,7 +203,8 @@ class Run:
         asked = stop(step)
         if parallel.world().size == 1:
             return asked
-        return step % self.config.trainer.log_every == 0 and parallel.any_of(asked, self.device)
+        told = step % telling_interval(self.config.trainer) == 0
+        return told and parallel.any_of(asked, self.device)
 
     def _settle_sign(self, out: CycleOutput, story: Story) -> None:
         sign, step = self.config.sign, self.state.step
@@ -217,7 +220,7 @@ class Run:
             )
 
     def _validate(self, story: Story) -> None:
-        state, data = self.state, self.poses.validation
+        state, data, trainer = self.state, self.poses.validation, self.config.trainer
         check_finite(state.tensors(), state.step)
         generator = seeded(self.device, self.config.seed, VALIDATION_STREAM)
         result = validate(
@@ -240,7 +243,7 @@ class Run:
             state.best = math.inf if mirrored else criterion
             state.best_step = state.step
         if self.writes:
-            tell_scenes(story, state.step, result, self.views, self.skeleton, self.folder)
+            tell_scenes(story, state.step, result, self.views, self.skeleton, self.folder, trainer)
         story.validated(state.step, record, self._best_record())
         spread = depth_spread(result.X, self.skeleton)["depth_std/mean"]
         self._warn(story, self.watch.validation(state.step, spread, score, self.config))

@@ -16,8 +16,8 @@ from selflift.train.state import TrainState, lifter_arguments
 # What may differ when a run goes on: where it lies, what it runs on, what it tells. Another device
 # or number of threads may round differently.
 MAY_DIFFER = (
-    "output_dir", "resume", "device", "trainer.progress", "trainer.threads", "engine.anomaly",
-    "engine.deterministic",
+    "output_dir", "resume", "device", "trainer.progress", "trainer.threads",
+    "trainer.poses_on_disk", "engine.anomaly", "engine.deterministic",
 )  # fmt: skip
 
 

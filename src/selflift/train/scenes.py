@@ -12,8 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from selflift.config import TrainerConfig
 from selflift.skeleton import Skeleton
 from selflift.train.board import moving
+from selflift.train.rhythm import pictured
 from selflift.train.story import Story
 from selflift.train.validate import Validation
 from selflift.views import ViewSampler
@@ -30,8 +32,12 @@ def tell_scenes(
     views: ViewSampler,
     skeleton: Skeleton,
     folder: Path,
+    trainer: TrainerConfig,
 ) -> None:
     """Write a validation's distributions and pictures to TensorBoard, the cycle to a file as well.
+
+    A long run's TensorBoard gets pictures and histograms of some validations alone, see
+    :mod:`selflift.train.rhythm`.
 
     Args:
         story: Where to.
@@ -40,6 +46,7 @@ def tell_scenes(
         views: The run's view sampler.
         skeleton: The layout.
         folder: The run folder.
+        trainer: The run's length and rhythm.
 
     Raises:
         OSError: If the picture can't be written.
@@ -49,15 +56,19 @@ def tell_scenes(
     from selflift.viz import figure_cycle, save_figure
 
     cycle = found.cycle
+    shown = pictured(step, trainer)
     story.scalars(depth_spread(found.X, skeleton), step)
     if cycle.elevation_rad is not None:
         sampled = sampled_elevation(cycle.R, cycle.elevation_rad, views)
         for name, angle_rad in (("predicted", cycle.elevation_rad), ("sampled", sampled)):
             angle = torch.rad2deg(angle_rad)
-            story.histogram(f"elevation_deg/{name}", angle, ELEVATION_EDGES_DEG, step)
+            if shown:
+                story.histogram(f"elevation_deg/{name}", angle, ELEVATION_EDGES_DEG, step)
             story.scalars({f"elevation_std_deg/{name}": float(angle.std(correction=0))}, step)
     picture = folder / "figures" / "validation.png"
     save_figure(figure_cycle(cycle, skeleton, CYCLE_POSES), picture)
+    if not shown:
+        return
     story.picture("validation/poses", picture.read_bytes(), step)
     real, generated = cycle.x[:FLAT_POSES], cycle.y[:FLAT_POSES]
     if cycle.confidence is not None:

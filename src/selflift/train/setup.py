@@ -6,19 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from selflift.config import NormaliseConfig, TrainConfig
+from selflift.data.parts import PoseParts
 from selflift.data.poses import PoseSet
 from selflift.data.rays import confidences_of, rays_of
-from selflift.data.source import load_split
+from selflift.data.source import open_split
 from selflift.data.streams import NO_FRAME, next_frames, streams
 from selflift.geometry.align import procrustes
-from selflift.geometry.camera import backproject, project
 from selflift.geometry.normalise import Normalised, Normaliser
 from selflift.skeleton import Skeleton, get_skeleton
 from selflift.train.batches import TrainingPoses
+from selflift.train.gather import Gathered, gather
+from selflift.train.rows import RowFile, Rows
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,13 @@ def load_poses(config: TrainConfig, device: torch.device) -> Poses:
     Raises:
         ValueError: If the data are missing or unusable.
     """
-    train, val = load_split(config.data, "train"), load_split(config.data, "val")
+    train, val = open_split(config.data, "train"), open_split(config.data, "val")
     if train.skeleton != val.skeleton:
         raise ValueError(
             f"data: expected one skeleton, got '{train.skeleton.name}' for training and "
             f"'{val.skeleton.name}' for validation; convert one of them"
         )
-    if (train.cameras is None) != (val.cameras is None):
+    if train.calibrated != val.calibrated:
         raise ValueError(
             "data: expected cameras in both splits or in none, got them in one; their 2D poses "
             "differ by the focal length"
@@ -100,10 +101,6 @@ def load_poses(config: TrainConfig, device: torch.device) -> Poses:
             f"got '{skeleton.name}'; convert the set, for example: python -m selflift.prepare "
             f"input=... output=... skeleton=h36m_17 (or {skeleton.name}_hip)"
         )
-    rays = rays_of(train, method)
-    normaliser = Normaliser.fit(
-        rays, skeleton, config.model.lifter.depth, method, config.normalise.scale
-    )
     for split, poses, why in (
         ("train", train, "which batch norm needs"),
         ("val", val, "which the criterion for the best checkpoint compares"),
@@ -115,93 +112,80 @@ def load_poses(config: TrainConfig, device: torch.device) -> Poses:
     generator = torch.Generator().manual_seed(config.seed)
     chosen = torch.randperm(len(val), generator=generator)[: config.trainer.validation_poses]
     takes = config.model.lifter.confidences
-    training, source = _training(train, rays, normaliser, config, device), None
+    people = _people(train, config.bones.per)
+    following = _following(train, config) if config.loss.w_temporal > 0 else None
+    found = gather(train, config, method, truth=config.loss.w_truth > 0)
+    training, source = _on_device(found, people, following, device), None
     if config.domain.share > 0:
-        assert training.person is not None
-        source = _source(config, skeleton, device, first=int(training.person.max()) + 1)
+        source = _source(config, skeleton, device, first=int(people.max()) + 1)
     return Poses(
         skeleton=skeleton,
-        normaliser=normaliser,
+        normaliser=found.normaliser,
         train=training,
         source=source,
-        calibrated=train.cameras is not None,
-        validation=_validation(val.select(chosen.numpy()), normaliser, takes, device),
+        calibrated=train.calibrated,
+        validation=_validation(val.select(chosen.numpy()), found.normaliser, takes, device),
     )
 
 
-def _training(
-    poses: PoseSet, rays: Tensor, normaliser: Normaliser, config: TrainConfig, device: torch.device
+def _on_device(
+    found: Gathered, people: Tensor, following: Tensor | None, device: torch.device
 ) -> TrainingPoses:
-    seen = normaliser.apply(rays, poses.skeleton)
-    confidence = confidences_of(poses, config.model.lifter.confidences)
-    following, truth = None, None
-    if config.loss.w_temporal > 0:
-        after = next_frames(poses, config.temporal.min_frames, config.temporal.max_frames)
-        if not (after != NO_FRAME).any():
-            raise ValueError(
-                "temporal: expected pairs of frames of one clip and camera that are "
-                f"{config.temporal.min_frames} to {config.temporal.max_frames} frames apart, got "
-                f"none in {len(poses)} training poses; widen temporal.max_frames or set "
-                "loss.w_temporal=0"
-            )
-        following = torch.from_numpy(after).to(device)
-    if config.loss.w_truth > 0:
-        truth = true_bodies(poses, seen, config.model.lifter.depth).to(device)
+    """What batches are taken from; what lies in files stays there, and the rest with it."""
+    home = found.x.device if isinstance(found.x, RowFile) else device
+
+    def placed(values: Rows | None) -> Rows | None:
+        return values.to(home) if isinstance(values, Tensor) else values
+
     return TrainingPoses(
-        x=seen.x.to(device),
-        confidence=None if confidence is None else confidence.to(device),
-        following=following,
-        truth=truth,
-        person=_people(poses, config.bones.per, device),
+        x=found.x if isinstance(found.x, RowFile) else found.x.to(home),
+        confidence=placed(found.confidence),
+        following=None if following is None else following.to(home),
+        truth=placed(found.truth),
+        person=people.to(home),
     )
 
 
-def _people(poses: PoseSet, per: str, device: torch.device, first: int = 0) -> Tensor:
-    """Whose bones each pose shows: a subject's, or its stream's (a clip through one camera)."""
-    if per == "person":
-        index = poses.subject.index.astype(np.int64)
-    else:
-        index = streams(poses, np.arange(len(poses)))
-    return torch.from_numpy(first + index).to(device)
-
-
-def true_bodies(poses: PoseSet, seen: Normalised, depth: float) -> Float[Tensor, "N J 3"]:
-    """What a lifter that knows the truth answers: what supervised training regresses to.
-
-    Every joint is there, at its true place, also where the 2D pose lacks it or has it elsewhere.
-
-    Args:
-        poses: Poses with 3D truth.
-        seen: The same poses, normalised.
-        depth: ``c``.
-
-    Raises:
-        ValueError: If the set has no 3D truth.
-    """
-    if poses.poses_3d is None:
+def _following(poses: PoseParts, config: TrainConfig) -> Tensor:
+    """Which pose is the next frame of each."""
+    after = next_frames(poses.recorded(), config.temporal.min_frames, config.temporal.max_frames)
+    if not (after != NO_FRAME).any():
         raise ValueError(
-            "loss.w_truth: expected training poses with 3D truth, got 2D poses alone; supervised "
-            "training is a reference for data that have it; set loss.w_truth=0"
+            "temporal: expected pairs of frames of one clip and camera that are "
+            f"{config.temporal.min_frames} to {config.temporal.max_frames} frames apart, got "
+            f"none in {len(poses)} training poses; widen temporal.max_frames or set "
+            "loss.w_temporal=0"
         )
-    camera = torch.from_numpy(poses.poses_3d).float() @ seen.R.mT
-    root = slice(poses.skeleton.root, poses.skeleton.root + 1)
-    Z, Z_root = camera[..., 2], camera[:, root, 2]
-    d = seen.factor[:, None] * depth * (Z - Z_root) / Z_root
-    rays = project(camera)
-    x = seen.factor[:, None, None] * (rays - rays[:, root])
-    return backproject(x, depth + d)
+    return torch.from_numpy(after)
+
+
+def _people(poses: PoseParts, per: str, first: int = 0) -> Tensor:
+    """Whose bones each pose shows: a subject's, or its stream's (a clip through one camera)."""
+    recorded = poses.recorded()
+    if per == "person":
+        index = recorded.subject.index.astype(np.int64)
+    else:
+        index = streams(recorded, np.arange(len(poses)))
+    return torch.from_numpy((first + index).astype(np.int32))
+
+
+def source_centre(calibrated: bool, normalise: NormaliseConfig) -> str:
+    """How the source domain's poses are centred.
+
+    In the wild nobody knows the camera: without one, poses are moved to the middle, not turned.
+    """
+    return normalise.centre if calibrated else "translate"
 
 
 def source_normaliser(poses: PoseSet, normalise: NormaliseConfig, depth: float) -> Normaliser:
     """The source domain's own normaliser.
 
     Args:
-        poses: Its training poses. In the wild nobody knows the camera: without cameras poses are
-            moved to the middle, not turned.
+        poses: Its training poses.
         normalise: How the target's poses are normalised.
         depth: ``c``.
     """
-    method = normalise.centre if poses.cameras is not None else "translate"
+    method = source_centre(poses.cameras is not None, normalise)
     return Normaliser.fit(rays_of(poses, method), poses.skeleton, depth, method, normalise.scale)
 
 
@@ -209,25 +193,19 @@ def _source(
     config: TrainConfig, skeleton: Skeleton, device: torch.device, first: int
 ) -> TrainingPoses:
     try:
-        poses = load_split(config.domain.data, "train")
+        poses = open_split(config.domain.data, "train")
         if poses.skeleton != skeleton:
             raise ValueError(
                 f"expected the skeleton of the target, '{skeleton.name}', got "
                 f"'{poses.skeleton.name}'; convert it: python -m selflift.prepare "
                 f"skeleton={skeleton.name}"
             )
-        own = source_normaliser(poses, config.normalise, config.model.lifter.depth)
-        confidence = confidences_of(poses, config.model.lifter.confidences)
-        x = own.apply(rays_of(poses, own.centre), skeleton).x
+        found = gather(poses, config, source_centre(poses.calibrated, config.normalise))
     except ValueError as error:
         raise ValueError(f"domain.data: {error}") from error
     if len(poses) < 2:
         raise ValueError(f"domain.data: expected at least 2 source poses, got {len(poses)}")
-    return TrainingPoses(
-        x=x.to(device),
-        confidence=None if confidence is None else confidence.to(device),
-        person=_people(poses, config.bones.per, device, first),
-    )
+    return _on_device(found, _people(poses, config.bones.per, first), None, device)
 
 
 def _validation(
