@@ -13,6 +13,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from selflift.geometry import means
 from selflift.geometry.camera import backproject, project
 from selflift.geometry.normalise import (
     Normaliser,
@@ -393,3 +394,30 @@ def test_a_stored_normaliser_of_another_kind_is_refused(changes: dict) -> None:
     assert Normaliser.from_plain(stored).shares == (1.0, 2.0)
     with pytest.raises((TypeError, ValueError)):
         Normaliser.from_plain({**stored, **changes})
+
+
+@pytest.mark.parametrize("scale", ["set", "sample"])
+def test_a_set_in_parts_has_the_normaliser_of_the_whole_bit_for_bit(
+    make_rays: Callable, scale: str
+) -> None:
+    rays = make_rays(700, dtype=torch.float32)
+    rays[::7, 4] = torch.nan
+    whole = Normaliser.fit(rays, H36M_17, DEPTH, "rotate", scale)
+    for length in (100, 350, 699):
+        parts = rays.split(length)
+        assert Normaliser.fit_parts(parts, 700, H36M_17, DEPTH, "rotate", scale) == whole
+
+
+def test_a_mean_over_several_pieces_is_the_mean_whatever_the_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(means, "PIECE", 64)
+    rows = torch.rand(1000, 17, generator=torch.Generator().manual_seed(0))
+    found = []
+    for length in (1, 63, 64, 65, 1000):
+        mean = means.MeanRow(1000, 17)
+        for some in rows.split(length):
+            mean.add(some)
+        found.append(mean.mean())
+    torch.testing.assert_close(found[0], rows.double().mean(0), rtol=1e-14, atol=0)
+    assert all(torch.equal(one, found[0]) for one in found)

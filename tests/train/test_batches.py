@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
+from selflift.data import streams as streams_module
 from selflift.data.poses import Labels, PoseSet
-from selflift.data.streams import NO_FRAME, next_frames
+from selflift.data.streams import NO_FRAME, next_frames, streams
 from selflift.skeleton import H36M_17
 from selflift.train.batches import Batches, TrainingPoses
 
@@ -117,3 +119,34 @@ def test_source_poses_come_each_once_an_epoch_of_their_own() -> None:
 def test_what_is_not_asked_for_is_not_there() -> None:
     batch = Batches(TrainingPoses(numbered(8).x), 4, 0, H36M_17, mirror=True)(0)
     assert batch.confidence is batch.following is batch.source is batch.truth is None
+
+
+@pytest.mark.parametrize("bounds", [(1, 1), (1, 4), (3, 9), (5, 40)])
+def test_next_frames_are_those_that_a_loop_finds_whatever_the_block(
+    monkeypatch: pytest.MonkeyPatch, bounds: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(0)
+    frames = {c: sorted(rng.choice(120, 40, replace=False).tolist()) for c in "abc"}
+    poses = recorded(frames, cameras=2)
+    poses = poses.select(rng.permutation(len(poses)))
+    low, high = bounds
+    expected = []
+    for i in range(len(poses)):
+        own = (poses.clip.index == poses.clip.index[i]) & (
+            poses.camera.index == poses.camera.index[i]
+        )
+        later = poses.frame - poses.frame[i]
+        fits = np.flatnonzero(own & (later >= low) & (later <= high))
+        expected.append(int(fits[np.argmin(later[fits])]) if len(fits) else NO_FRAME)
+    for block in (7, 1000):
+        monkeypatch.setattr(streams_module, "BLOCK", block)
+        assert next_frames(poses, low, high).tolist() == expected
+
+
+def test_streams_are_numbered_alike_in_any_order() -> None:
+    poses = recorded({"a": [0, 1, 2], "b": [3, 4]}, cameras=2)
+    rows = np.arange(len(poses))
+    assert streams(poses, rows).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 3, 3]
+    mixed = np.random.default_rng(1).permutation(len(poses))
+    assert np.array_equal(streams(poses, mixed), streams(poses, rows)[mixed])
+    assert len(streams(poses, rows[:0])) == 0

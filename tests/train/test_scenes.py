@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from selflift.skeleton import H36M_17
-from selflift.train import loop
+from selflift.train import loop, rhythm
 from selflift.train.loop import Run
 from selflift.train.scenes import depth_spread, sampled_elevation
 from selflift.views import KINDS, ViewSampler
 
 from .test_loop import small
+from .test_story import EVERYTHING
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -59,3 +61,17 @@ def test_telling_scenes_changes_nothing_of_the_training(
             assert torch.equal(value, silent.state.networks[name].state_dict()[key]), (
                 f"{name}.{key}"
             )
+
+
+def test_a_long_run_has_pictures_of_some_validations_and_curves_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rhythm, "MOST_PICTURES", 2)
+    Run(small(tmp_path / "run")).train()
+    events = EventAccumulator(str(tmp_path / "run"), size_guidance=EVERYTHING)
+    events.Reload()
+    assert [event.step for event in events.Scalars("depth_std/mean")] == [4, 8, 12]
+    for tag in events.Tags()["images"]:
+        assert [event.step for event in events.Images(tag)] == [4, 12]
+    for tag in events.Tags()["histograms"]:
+        assert [event.step for event in events.Histograms(tag)] == [4, 12]

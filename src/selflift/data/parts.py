@@ -1,7 +1,7 @@
 """A split that is read part by part: what a training on millions of poses is made from.
 
 Poses come in parts of some :data:`PART` poses, each a :class:`PoseSet` of its own, with the noise
-that the whole set would have got: a part holds whole takes where there is noise. Whose they are and
+that the whole set would have got: takes are read whole where there is noise. Whose they are and
 when they were taken is read for all at once, some 20 bytes a pose, by those who ask.
 """
 
@@ -32,7 +32,8 @@ from selflift.data.noise import add_noise
 from selflift.data.poses import PoseSet, opened, read_cameras, read_names, rows_of
 from selflift.skeleton import Skeleton
 
-# Poses per part; takes that are longer come whole where there is noise.
+# Poses per part. The last part has the rest as well: a few poses alone would be multiplied by other
+# kernels than many, and rounded otherwise.
 PART = 65536
 OPTIONAL = ("poses_3d", "confidence")
 
@@ -86,12 +87,18 @@ class PoseParts:
         return _joined(found).select(back)
 
 
+def pieces_of(count: int) -> list[slice]:
+    """Where parts of a set lie: of :data:`PART` poses each, the last of up to twice as many."""
+    edges = [0, *range(PART, count - PART + 1, PART), count]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
 def parts_of(poses: PoseSet) -> PoseParts:
     """The parts of a set that lies in memory."""
 
     def read(truth: bool) -> Iterator[PoseSet]:
-        for start in range(0, len(poses), PART):
-            yield poses.select(np.arange(start, min(start + PART, len(poses))))
+        for rows in pieces_of(len(poses)):
+            yield poses.select(np.arange(rows.start, rows.stop))
 
     return PoseParts(
         skeleton=poses.skeleton,
@@ -128,20 +135,23 @@ def parts_of_file(
         count = len(file["frame"]) if wanted is None else len(wanted)
         for name in LABELS:
             check_labels(name, Labels(head.names[name], file[f"{name}/index"][()]))
-    cuts = np.arange(PART, count, PART)
+    pieces = pieces_of(count)
+    runs = pieces
     if noise.kind != "none":
-        found = _between_takes(_recorded(path, head, wanted))
-        if found is None:
+        ends = _ends_of_takes(_recorded(path, head, wanted))
+        if ends is None:
             return parts_of(add_noise(PoseSet.load(path, subjects), noise))
-        # The first end of a take at or beyond each multiple of PART.
-        cuts = np.unique(found[np.searchsorted(found, cuts)])
-        cuts = cuts[cuts < count]
-    runs = list(pairwise([0, *cuts.tolist(), count]))
+        # The first end of a take at or beyond the end of each piece.
+        cuts = np.unique(ends[np.searchsorted(ends, [piece.stop for piece in pieces])])
+        runs = [slice(int(start), int(stop)) for start, stop in pairwise([0, *cuts])]
 
     def read(truth: bool) -> Iterator[PoseSet]:
         with opened(path) as file:
-            for part in _checked(file, head, wanted, runs, truth):
-                yield add_noise(part, noise)
+            found = _checked(file, head, wanted, runs, truth)
+            if noise.kind == "none":
+                yield from found
+            else:
+                yield from _cut_again((add_noise(part, noise) for part in found), pieces)
 
     return PoseParts(
         skeleton=head.skeleton,
@@ -197,12 +207,13 @@ def _checked(
     file: Hdf5File,
     head: _Head,
     wanted: np.ndarray | None,
-    runs: list[tuple[int, int]],
+    runs: Sequence[slice],
     truth: bool,
 ) -> Iterator[PoseSet]:
     """The parts; those with numbers that are not finite are counted, and told when all are read."""
     found: dict[str, NotFinite] = {}
-    for start, stop in runs:
+    for run in runs:
+        start, stop = run.start, run.stop
         columns: dict[str, Any] = {
             name: _rows(file[name], wanted, start, stop)
             for name in PER_POSE
@@ -240,8 +251,8 @@ def _rows(data: h5py.Dataset, wanted: np.ndarray | None, start: int, stop: int) 
     return np.concatenate(pieces)
 
 
-def _between_takes(poses: Recorded) -> np.ndarray | None:
-    """Where one take ends and another begins; ``None`` if a take lies in several pieces."""
+def _ends_of_takes(poses: Recorded) -> np.ndarray | None:
+    """Where takes end; ``None`` if a take lies in several pieces."""
     camera, clip = poses.camera.index, poses.clip.index
     change = (np.diff(camera) != 0) | (np.diff(clip) != 0)
     starts = np.concatenate([[0], np.flatnonzero(change) + 1])[: len(poses)]
@@ -251,8 +262,22 @@ def _between_takes(poses: Recorded) -> np.ndarray | None:
     return np.append(starts[1:], len(poses))
 
 
+def _cut_again(parts: Iterator[PoseSet], pieces: Sequence[slice]) -> Iterator[PoseSet]:
+    """The same poses, cut elsewhere."""
+    rest: list[PoseSet] = []
+    for piece in pieces:
+        length = piece.stop - piece.start
+        while sum(map(len, rest)) < length:
+            rest.append(next(parts))
+        poses = _joined(rest)
+        yield poses.select(np.arange(length))
+        rest = [poses.select(np.arange(length, len(poses)))]
+
+
 def _joined(parts: list[PoseSet]) -> PoseSet:
     """The poses of parts of one set, one after another."""
+    if len(parts) == 1:
+        return parts[0]
     columns: dict[str, Any] = {}
     for name in PER_POSE:
         found = [getattr(part, name) for part in parts]

@@ -162,7 +162,7 @@ class Normaliser:
     @classmethod
     def fit_parts(
         cls,
-        parts: Iterable[Float[Tensor, "batch J 2"]],
+        parts: Iterable[Float[Tensor, "_ J 2"]],
         poses: int,
         skeleton: Skeleton,
         depth: float,

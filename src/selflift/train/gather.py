@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selflift.config import TrainConfig
-from selflift.data.parts import PART, PoseParts
+from selflift.data.parts import PoseParts, pieces_of
 from selflift.data.poses import PoseSet
 from selflift.data.rays import (
     check_complete,
@@ -94,7 +94,7 @@ def gather(poses: PoseParts, config: TrainConfig, centre: str, truth: bool = Fal
     check_roots(rootless, n, skeleton)
     check_complete(lacking, n)
 
-    pieces = [slice(first, min(first + PART, n)) for first in range(0, n, PART)]
+    pieces = pieces_of(n)
     normaliser = Normaliser.fit_parts(
         (x[rows] for rows in pieces), n, skeleton, depth, centre, config.normalise.scale
     )

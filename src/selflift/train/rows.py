@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,11 @@ class RowFile:
         self._row_shape, self._row_bytes = shape[1:], prod(shape[1:]) * FLOAT_BYTES
         size = shape[0] * self._row_bytes
         try:
-            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+            with tempfile.TemporaryFile(dir=folder) as file:
+                self._handle = os.dup(file.fileno())
+            weakref.finalize(self, os.close, self._handle)
             if size and hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(self._file.fileno(), 0, size)
+                os.posix_fallocate(self._handle, 0, size)
         except OSError as error:
             words = f"{error.strerror} (training poses take {size / GIB:.2f} GiB there)"
             raise type(error)(error.errno, words, str(folder)) from error
@@ -57,7 +60,7 @@ class RowFile:
         held = memoryview(numbers).cast("B")
         place = start * self._row_bytes
         while len(held):
-            written = os.pwrite(self._file.fileno(), held, place)
+            written = os.pwrite(self._handle, held, place)
             held, place = held[written:], place + written
 
     def __getitem__(self, rows: slice) -> Tensor:
@@ -70,14 +73,15 @@ class RowFile:
         return self._tensor(b"".join([self._read(place, self._row_bytes) for place in places]))
 
     def _read(self, place: int, size: int) -> bytes:
-        found = os.pread(self._file.fileno(), size, place)
+        found = os.pread(self._handle, size, place)
         if len(found) == size:
             return found
-        parts = [found]
-        while found and size > sum(map(len, parts)):
-            done = sum(map(len, parts))
-            found = os.pread(self._file.fileno(), size - done, place + done)
+        # One call reads 2 GiB at most.
+        parts, done = [found], len(found)
+        while found and done < size:
+            found = os.pread(self._handle, size - done, place + done)
             parts.append(found)
+            done += len(found)
         return b"".join(parts)
 
     def _tensor(self, held: bytes) -> Tensor:
