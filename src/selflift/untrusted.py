@@ -9,12 +9,14 @@ anything is allocated.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
 from typing import Any
+
+import numpy as np
 
 MOST_GROWTH, MOST_BYTES = 100, 2**25
 MOST_DEPTH, MOST_ITEMS = 64, 10**6
 LONGEST_MESSAGE = 900
+CONTAINERS = (dict, list, tuple, set, frozenset, np.ndarray)
 
 
 class UntrustedError(ValueError):
@@ -62,7 +64,7 @@ def check_nesting(content: Any, most: int = MOST_ITEMS) -> None:
     counted: dict[int, int] = {}
     path: list[tuple[int, int, Any]] = []
     under_way: set[int] = set()
-    items, inner = 1, iter([content] if _parts(content) is not None else [])
+    items, inner = 1, iter([content] if isinstance(content, CONTAINERS) else [])
     key = 0
     while True:
         child = next(inner, None)
@@ -89,10 +91,10 @@ def check_nesting(content: Any, most: int = MOST_ITEMS) -> None:
                 "damaged or means harm: get it again"
             )
         path.append((key, items, inner))
-        parts = list(_parts(child) or ())
+        parts = _parts(child)
         key, items = id(child), 1 + len(parts)
         under_way.add(key)
-        inner = iter([part for part in parts if _parts(part) is not None])
+        inner = iter([part for part in parts if isinstance(part, CONTAINERS)])
 
 
 def in_a_line(message: str, most: int = LONGEST_MESSAGE) -> str:
@@ -111,12 +113,10 @@ def in_a_line(message: str, most: int = LONGEST_MESSAGE) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
 
 
-def _parts(value: Any) -> Iterable[Any] | None:
-    """What a container holds; ``None`` if it is none."""
-    if isinstance(value, Mapping):
+def _parts(value: Any) -> Any:
+    """What a container holds."""
+    if isinstance(value, dict):
         return value.values()
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return value
-    if getattr(getattr(value, "dtype", None), "hasobject", False):
-        return value.ravel().tolist()
-    return None
+    if isinstance(value, np.ndarray):
+        return value.ravel().tolist() if value.dtype.hasobject else ()
+    return value

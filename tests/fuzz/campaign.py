@@ -23,11 +23,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.fuzz.target import Target, prepare, try_case
+from tests.fuzz.target import MOST_SECONDS, Target, prepare, try_case
 
 TARGETS_OF = "tests.fuzz.targets"
-# Seconds until a reader that hears no signal is ended.
-MOST_PATIENCE = 30
+# Seconds of the clock until a reader that waits, or hears no signal, is ended.
+MOST_PATIENCE = 90
 # Reader, first case, the case after the last.
 Job = tuple[str, int, int]
 # A reader that asks for more than this is refused it.
@@ -56,7 +56,12 @@ class Result:
 
 
 def attack(
-    names: Sequence[str], cases: int, seed: int = 0, first: int = 0, targets: str = TARGETS_OF
+    names: Sequence[str],
+    cases: int,
+    seed: int = 0,
+    first: int = 0,
+    targets: str = TARGETS_OF,
+    patience_s: float = MOST_SECONDS,
 ) -> list[Result]:
     """Try ``cases`` damaged files with each reader; what brings the process down is a finding.
 
@@ -66,6 +71,7 @@ def attack(
         seed: Of the damage.
         first: Number of the first case.
         targets: The module whose ``TARGETS`` they are.
+        patience_s: What is slow.
     """
     by_name = {target.name: target for target in targets_of(targets)}
     results = {name: Result(name) for name in names}
@@ -74,7 +80,7 @@ def attack(
         jobs = ["{}:{}:{}".format(*job) for job in todo]
         command = [
             sys.executable, "-m", "tests.fuzz.campaign", "--child", *jobs, "--seed", str(seed),
-            "--targets", targets,
+            "--targets", targets, "--patience", str(patience_s),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True)
         lines = [json.loads(line) for line in done.stdout.splitlines() if line[:1] == "["]
@@ -109,7 +115,9 @@ def targets_of(module: str) -> tuple[Target, ...]:
     return importlib.import_module(module).TARGETS
 
 
-def _child(jobs: Sequence[Job], seed: int, keep: str | None, targets: str) -> None:
+def _child(
+    jobs: Sequence[Job], seed: int, keep: str | None, targets: str, patience_s: float
+) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
     by_name = {target.name: target for target in targets_of(targets)}
     faulthandler.enable()
@@ -120,7 +128,7 @@ def _child(jobs: Sequence[Job], seed: int, keep: str | None, targets: str) -> No
             for case in range(first, stop):
                 # What hangs in C hears no signal.
                 faulthandler.dump_traceback_later(MOST_PATIENCE, exit=True)
-                outcome, message = try_case(by_name[name], sound, folder, seed, case)
+                outcome, message = try_case(by_name[name], sound, folder, seed, case, patience_s)
                 print(json.dumps([name, case, outcome, message]), flush=True)
             shutil.rmtree(sound)
 
@@ -136,6 +144,7 @@ def main() -> None:
     parser.add_argument("--keep", help="folder that the last damaged files stay in")
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--targets", default=TARGETS_OF, help=argparse.SUPPRESS)
+    parser.add_argument("--patience", type=float, default=MOST_SECONDS, help="what is slow, s")
     given = parser.parse_args()
     names = given.only or [target.name for target in targets_of(given.targets)]
     if given.child or given.keep:
@@ -143,9 +152,9 @@ def main() -> None:
         jobs = [(name, int(first), int(stop)) for name, first, stop in parts] or [
             (name, given.first, given.first + given.cases) for name in names
         ]
-        _child(jobs, given.seed, given.keep, given.targets)
+        _child(jobs, given.seed, given.keep, given.targets, given.patience)
         return
-    results = attack(names, given.cases, given.seed, given.first, given.targets)
+    results = attack(names, given.cases, given.seed, given.first, given.targets, given.patience)
     print(f"{'reader':<24}{'cases':>8}{'read':>8}{'refused':>9}{'findings':>10}")
     for result in results:
         counts, total = result.outcomes, sum(result.outcomes.values())

@@ -58,7 +58,14 @@ def prepare(target: Target, folder: Path) -> Path:
     return sound
 
 
-def try_case(target: Target, sound: Path, folder: Path, seed: int, case: int) -> tuple[str, str]:
+def try_case(
+    target: Target,
+    sound: Path,
+    folder: Path,
+    seed: int,
+    case: int,
+    patience_s: float = MOST_SECONDS,
+) -> tuple[str, str]:
     """Damage one of the files and read them.
 
     Args:
@@ -67,6 +74,7 @@ def try_case(target: Target, sound: Path, folder: Path, seed: int, case: int) ->
         folder: Where the damaged ones go; replaced.
         seed: Of the damage.
         case: Number of the case.
+        patience_s: Seconds of the processor's time that are too many.
 
     Returns:
         What came of it, and the message. ``"read"``: nothing was noticed. ``"refused"``: a
@@ -81,7 +89,7 @@ def try_case(target: Target, sound: Path, folder: Path, seed: int, case: int) ->
     data = chosen.read_bytes()
     damages = target.damages if rng.random() < 1 / 2 else ()
     chosen.write_bytes(_damaged(rng, data, damages, target.text))
-    return _outcome(target, folder)
+    return _outcome(target, folder, patience_s)
 
 
 def _damaged(rng: np.random.Generator, data: bytes, damages: Sequence[Damage], text: bool) -> bytes:
@@ -97,12 +105,12 @@ class _SlowError(BaseException):
     """No reader catches it."""
 
 
-def _outcome(target: Target, folder: Path) -> tuple[str, str]:
+def _outcome(target: Target, folder: Path, patience_s: float) -> tuple[str, str]:
     def slow(number: int, frame: FrameType | None) -> None:
         raise _SlowError
 
-    before = signal.signal(signal.SIGALRM, slow)
-    signal.setitimer(signal.ITIMER_REAL, 2 * MOST_SECONDS)
+    before = signal.signal(signal.SIGPROF, slow)
+    signal.setitimer(signal.ITIMER_PROF, patience_s)
     resident = _resident()
     tracemalloc.start()
     started = time.process_time()
@@ -122,15 +130,15 @@ def _outcome(target: Target, folder: Path) -> tuple[str, str]:
     except Exception:
         outcome, message = "error", traceback.format_exc(limit=-4)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
         # What C takes is seen by the process's own growth alone.
         taken = max(tracemalloc.get_traced_memory()[1], _resident() - resident)
         tracemalloc.stop()
     if outcome in ("read", "refused"):
         if taken > MOST_BYTES:
             outcome, message = "memory", f"{taken / 2**20:.0f} MiB; {message}"
-        elif time.process_time() - started > MOST_SECONDS:
+        elif time.process_time() - started > patience_s:
             outcome, message = "slow", message
     return outcome, message
 

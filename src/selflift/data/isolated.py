@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,10 +24,13 @@ import numpy as np
 from selflift.data.archives import read_npz
 from selflift.untrusted import most_bytes
 
-# Seconds; SciPy's import alone takes one, a disk some 20 MB a second.
-PATIENCE_S, BYTES_PER_S = 30.0, 2**22
+# Seconds of a processor that a small file may take, and how much of a large one each is enough for;
+# of the clock's, on a busy machine, far more.
+PATIENCE_S, BYTES_PER_S, CLOCK_PER_PROCESSOR = 3.0, 2**22, 20.0
 # What unpacking, reshaping and writing take beside the content.
 COPIES, ROOM_BYTES = 4, 2**28
+
+TIME_IS_UP = getattr(signal, "SIGXCPU", 0)
 
 _LOOP = """
 import json
@@ -37,9 +41,12 @@ try:
 except ImportError:  # not on Windows
     resource = None
 
-def limit(extra):
+def limit(extra, seconds):
     if resource is None:
         return
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    until = int(spent.ru_utime + spent.ru_stime + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     try:
         with open("/proc/self/statm") as file:
             now = int(file.read().split()[0]) * resource.getpagesize()
@@ -49,8 +56,8 @@ def limit(extra):
 
 warm()
 for line in sys.stdin:
-    path, out, names, extra = json.loads(line)
-    limit(extra)
+    path, out, names, extra, seconds = json.loads(line)
+    limit(extra, seconds)
     try:
         np.savez(out, **read(path, names))
         answer = ""
@@ -66,7 +73,7 @@ class IsolatedReader:
     Args:
         program: Python that defines ``warm()``, called once, and ``read(path, names)``, which
             returns arrays by name, none of them of objects.
-        patience_s: Seconds that a small file may take.
+        patience_s: Seconds of a processor that a small file may take.
     """
 
     def __init__(self, program: str, patience_s: float = PATIENCE_S) -> None:
@@ -84,7 +91,8 @@ class IsolatedReader:
         with self._lock, tempfile.TemporaryDirectory() as folder:
             out = os.path.join(folder, "arrays.npz")
             extra = COPIES * most_bytes(path) + ROOM_BYTES
-            answer = self._ask([os.path.abspath(path), out, list(names), extra], path)
+            seconds = self._patience_s + os.path.getsize(path) / BYTES_PER_S
+            answer = self._ask([os.path.abspath(path), out, list(names), extra, seconds], seconds)
             if answer:
                 raise ValueError(answer)
             # Its size is bounded by the memory of the process that wrote it.
@@ -100,7 +108,7 @@ class IsolatedReader:
                     stream.close()
             self._process = None
 
-    def _ask(self, request: list[object], path: Path) -> str:
+    def _ask(self, request: list[object], seconds: float) -> str:
         if self._process is None or self._process.poll() is not None:
             self.close()
             self._process = subprocess.Popen(
@@ -108,14 +116,13 @@ class IsolatedReader:
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             )  # fmt: skip
         process, line = self._process, ""
-        patience_s = self._patience_s + os.path.getsize(path) / BYTES_PER_S
         late = threading.Event()
 
         def give_up() -> None:
             late.set()
             process.kill()
 
-        timer = threading.Timer(patience_s, give_up)
+        timer = threading.Timer(CLOCK_PER_PROCESSOR * seconds, give_up)
         timer.start()
         try:
             assert process.stdin is not None and process.stdout is not None
@@ -124,11 +131,15 @@ class IsolatedReader:
             line = process.stdout.readline()
         except OSError:
             pass
+        except BaseException:
+            # An answer that comes later would be taken for the next file's.
+            self.close()
+            raise
         finally:
             timer.cancel()
         if line:
             return json.loads(line)
         self.close()
-        if late.is_set():
-            return f"its reader did not end within {patience_s:.0f} s"
+        if late.is_set() or process.returncode == -TIME_IS_UP:
+            return f"its reader did not end within {seconds:.0f} s"
         return f"its reader ended by {process.returncode}"
