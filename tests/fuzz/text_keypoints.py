@@ -32,7 +32,9 @@ TABLE = (words, words, many, one_line, encoded)
 def people(count: int = 2, frames: int = 4, joints: int = 17) -> np.ndarray:
     """``(people, frames, joints, 3)``: x, y in pixels, confidence."""
     rng = np.random.default_rng(0)
-    pose = rng.uniform(10, 250, (count, 1, joints, 2)) + rng.uniform(0, 1, (count, frames, joints, 2))
+    pose = rng.uniform(10, 250, (count, 1, joints, 2)) + rng.uniform(
+        0, 1, (count, frames, joints, 2)
+    )
     pose[..., 0] += 300 * np.arange(count)[:, None, None]
     return np.concatenate([pose, rng.uniform(0.5, 1, (count, frames, joints, 1))], -1).round(2)
 

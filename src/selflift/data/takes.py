@@ -15,7 +15,6 @@ import numpy as np
 
 from selflift.skeleton import Skeleton
 
-
 # An error has to fit on a screen, whatever of a file is in it.
 LONGEST = 900
 # Line ends, a terminal's commands, and halves of characters, which no file can be written with.

@@ -156,7 +156,7 @@ def _id(where: str, item: dict[str, Any], key: str) -> int:
 def _add_image(content: _Content, where: str, item: dict[str, Any]) -> None:
     content.images.add(_id(where, item, "id"))
     width, height = item.get("width"), item.get("height")
-    if isinstance(width, int) and isinstance(height, int) and 0 < min(width, height):
+    if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
         if max(width, height) > MOST_PIXELS:
             raise ImportFileError(
                 f"{where}: expected an image of at most {MOST_PIXELS} pixels a side, got a larger "
