@@ -98,7 +98,7 @@ INPUTS = {"gt": "2D truth", "detected": "detector-like 2D"}
 ABLATION_COLUMNS = {"PA-MPJPE": "pa_mpjpe_mm", "N-MPJPE": "n_mpjpe_mm"}
 ABLATION_NUMBERS = (*ABLATION_COLUMNS.values(), "pa_mpjpe_reflected_mm")
 # Both files take a few kilobytes; nobody is as wrong.
-LONGEST_JSON, MOST_MM = 2**22, 1e9
+LONGEST_JSON, LONGEST_TOLD, MOST_MM = 2**22, 500, 1e9
 # The report and narrow intervals take longer than the lifting; so many resamples are the fewest.
 QUICK = ("report=false", "resamples=100")
 # A mirrored body fits the truth only by reflection. A flat one, or one that is merely bad, gains
@@ -152,7 +152,8 @@ def check(run: Run) -> None:
     if made != list(run.train):
         raise ValueError(
             f"'{run.folder}': expected a run of {' '.join(run.train)}, got one of "
-            f"{' '.join(made)}; choose another --output, or give the overrides it was made with"
+            f"{ascii(' '.join(made)[:LONGEST_TOLD])[1:-1]}; choose another --output, or give the "
+            "overrides it was made with"
         )
 
 

@@ -67,6 +67,9 @@ def choose(people: Detections, how: str, fps: float, min_frames: int) -> Choice:
         how: One of :data:`CHOICES`.
         fps: Rate at which frames count.
         min_frames: Shorter tracks are left out.
+
+    Raises:
+        ImportFileError: If there are too many people in a frame to follow them.
     """
     order, rank = _ranking(people)
     if how == "best":
@@ -113,6 +116,7 @@ def _tracks(people: Detections, fps: float, min_frames: int) -> Choice:
     if _has_tracks(people):
         track, note = people.track, "people are followed by the identities in the file"
     else:
+        _check_crowd(people)
         track = follow(people.frame, people.keypoints, fps)
         note = (
             "people are followed by the distance of their poses, since the file has no identity of "
@@ -128,6 +132,16 @@ def _tracks(people: Detections, fps: float, min_frames: int) -> Choice:
     short = int(lengths[lengths < min_frames].sum())
     takes = [Chosen(f"person{k}", r) for k, r in enumerate(rows, 1) if len(r) >= min_frames]
     return Choice(takes, {f"in a track of less than {min_frames} frames": short}, note)
+
+
+def _check_crowd(people: Detections) -> None:
+    frames, crowd = np.unique(people.frame, return_counts=True)
+    if crowd.max(initial=0) > MOST_FOLLOWED:
+        raise ImportFileError(
+            f"'{people.video}', frame {frames[crowd.argmax()]}: expected at most "
+            f"{MOST_FOLLOWED:,} people to follow from frame to frame, got {crowd.max():,}; take "
+            "the best of each frame (keypoints.people=best) or all (keypoints.people=all)"
+        )
 
 
 def _has_tracks(people: Detections) -> bool:
@@ -149,9 +163,6 @@ def follow(frame: np.ndarray, keypoints: np.ndarray, fps: float) -> np.ndarray:
 
     Returns:
         ``(P,)`` int64, a number for each track.
-
-    Raises:
-        ImportFileError: If there are more than :data:`MOST_FOLLOWED` people in a frame.
     """
     steps = np.diff(np.unique(frame))
     patience = max(PATIENCE_S * fps, steps.min() if len(steps) else 1)
@@ -159,13 +170,6 @@ def follow(frame: np.ndarray, keypoints: np.ndarray, fps: float) -> np.ndarray:
     # One pixel, so that joints in one place have a distance too.
     size = np.fmax((high - low).max(-1), 1.0)
     begins = np.flatnonzero(np.r_[True, frame[1:] != frame[:-1]][: len(frame)])
-    crowd = np.diff(np.r_[begins, len(frame)])
-    if crowd.max(initial=0) > MOST_FOLLOWED:
-        raise ImportFileError(
-            f"frame {frame[begins[int(crowd.argmax())]]}: expected at most {MOST_FOLLOWED:,} people "
-            f"to follow from frame to frame, got {crowd.max():,}; take the best of each frame "
-            "(keypoints.people=best) or all (keypoints.people=all)"
-        )
     track = np.full(len(frame), NO_TRACK, np.int64)
     last = np.zeros(0, np.int64)
     tracks = 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from selflift.data.mocap.acclaim import ROTATIONS, AcclaimSkeleton, Bone
-from selflift.data.mocap.text import MOST, Line, read_lines, wrong
+from selflift.data.mocap.text import MOST, Line, check_frames, read_lines, wrong
 
 # Of a frame's number.
 MOST_DIGITS = 18
@@ -57,6 +57,7 @@ def read_amc(path: Path, skeleton: AcclaimSkeleton) -> np.ndarray:
         )
     if seen < len(moving):
         raise _incomplete(path, first + frames - 1, frames, columns, moving)
+    check_frames(path, frames)
     return _table(path, skeleton, columns, frames, degrees)
 
 

@@ -17,13 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from selflift.data.mocap.rotations import AXES, applied, identity, turned
-from selflift.data.mocap.text import MOST, Line, numbers, text_lines, wrong
+from selflift.data.mocap.text import MOST, Line, check_frames, numbers, text_lines, wrong
 
 BLOCK_LINES = 4096
 BLOCK_PLACES = 1 << 18
-# Motion of a body takes hundreds of bytes a frame. Of less, bodies would take a thousand times the
-# file's size in memory; a small file may.
-MOST_SHORT_FRAMES, SHORT_FRAME_BYTES = 50_000, 60
 # A frame time has few digits; rates nearer than this to a whole number are that number.
 RATE_TOLERANCE = 5e-4
 
@@ -134,14 +131,7 @@ def read_motion(header: BvhHeader) -> Iterator[np.ndarray]:
         ImportFileError: If a frame has another number of values, or one that is no finite number,
             or there are more or fewer frames than the file says.
     """
-    size = header.path.stat().st_size
-    if header.frames > max(MOST_SHORT_FRAMES, size // SHORT_FRAME_BYTES):
-        raise wrong(
-            header.path,
-            f"expected at most {MOST_SHORT_FRAMES:,} frames, or {SHORT_FRAME_BYTES} bytes for "
-            f"each, got {header.frames:,} frames in {size:,} bytes; the file is cut short or "
-            "damaged: get it again, mend its 'Frames:', or split it",
-        )
+    check_frames(header.path, header.frames)
     frames, at = 0, header.lines
     lines = islice(text_lines(header.path), at, None)
     # Of many joints fewer frames, so that a block never takes much memory.

@@ -12,6 +12,9 @@ from selflift.data.takes import ImportFileError
 LONGEST_LINE = 1 << 20
 # In any unit of length or angle; beyond it, squares and sums no longer tell a body's size.
 MOST = 1e9
+# Motion of a body takes hundreds of bytes a frame. Of less, bodies would take a thousand times the
+# file's size in memory; a short recording may.
+MOST_SHORT_FRAMES, SHORT_FRAME_BYTES = 50_000, 60
 
 
 class Line(NamedTuple):
@@ -63,6 +66,22 @@ def text_lines(path: Path) -> Iterator[str]:
     except OSError as error:
         reason = error.strerror or error
         raise wrong(path, f"expected a file that can be read, got '{reason}'") from error
+
+
+def check_frames(path: Path, frames: int) -> None:
+    """Refuse more frames than a motion file of this size can hold.
+
+    Raises:
+        ImportFileError: If there are more.
+    """
+    size = path.stat().st_size
+    if frames > max(MOST_SHORT_FRAMES, size // SHORT_FRAME_BYTES):
+        raise wrong(
+            path,
+            f"expected at most {MOST_SHORT_FRAMES:,} frames, or {SHORT_FRAME_BYTES} bytes for "
+            f"each, got {frames:,} frames in {size:,} bytes; the file is cut short or damaged: get "
+            "it again, mend its count of frames, or split it",
+        )
 
 
 def wrong(path: Path, message: str, line: int | None = None) -> ImportFileError:
