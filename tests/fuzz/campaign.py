@@ -20,7 +20,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.fuzz.target import MOST_SECONDS, Target, prepare, try_case
@@ -166,7 +166,7 @@ def main() -> None:
         for case, outcome, message in result.findings:
             print(f"\n{result.name} case {case} ({outcome}):\n{message}")
     if given.json:
-        Path(given.json).write_text(json.dumps([asdict(result) for result in results], indent=1))
+        Path(given.json).write_text(json.dumps([vars(result) for result in results], indent=1))
     sys.exit(any(result.findings for result in results))
 
 
