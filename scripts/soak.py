@@ -96,13 +96,17 @@ def main() -> None:
     config = configured(options.folder / "run", [f"trainer.steps={options.steps}", *keys])
     samples = soak(config, options.every, 60 * options.minutes)
     (options.folder / "soak.json").write_text(json.dumps(samples))
-    first, last = samples[int(len(samples) * 0.1)], samples[-1]
-    print(f"{last['step']:,} steps in {last['seconds']:.0f} s\n")
-    print("| quantity | after a tenth | at the end | growth per 10,000 steps |")
-    print("| --- | --- | --- | --- |")
-    for name in (key for key in last if key not in ("step", "seconds")):
-        slope = growth(samples, name)
-        print(f"| {name} | {first[name]:.2f} | {last[name]:.2f} | {slope:+.3f} |")
+    later = samples[int(len(samples) * 0.1) :]
+    print(
+        f"{later[-1]['step']:,} steps in {later[-1]['seconds']:.0f} s; from a tenth of them on:\n"
+    )
+    print("| quantity | first | last | least | most | growth per 10,000 steps |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name in (key for key in later[0] if key not in ("step", "seconds")):
+        values = [one[name] for one in later]
+        told = (values[0], values[-1], min(values), max(values))
+        numbers = " | ".join(f"{value:.2f}" for value in told)
+        print(f"| {name} | {numbers} | {growth(samples, name):+.3f} |")
     metrics = options.folder / "run" / "metrics.json"
     print(f"\nmetrics.json: {metrics.stat().st_size / 1024:.0f} KiB")
 

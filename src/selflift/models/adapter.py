@@ -58,7 +58,8 @@ class DomainAdapter(nn.Module):
         Raises:
             CheckpointError: If the file holds none, or another than its metadata describe.
         """
-        weights = content.state.get("networks", {}).get("adapter")
+        networks = content.state.get("networks")
+        weights = networks.get("adapter") if isinstance(networks, dict) else None
         if weights is None:
             raise checkpoint.CheckpointError(
                 f"checkpoint '{content.path}': expected a domain adapter in its training state, "

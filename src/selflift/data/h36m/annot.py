@@ -139,7 +139,7 @@ def fitted_view(
     if fitted is None or fitted.shape != (4,) or not np.isfinite(fitted).all():
         raise ImportFileError(
             f"{where}: expected intrinsics fx, cx, fy, cy fitted to {key}, got "
-            f"{'none' if fitted is None else fitted.tolist()}; process the take again"
+            f"{'none' if fitted is None else fitted.ravel()[:4].tolist()}; process the take again"
         )
     view = view_of(subject, camera, lens=False)
     f_px, c_px = fitted[[0, 2]].astype(float), fitted[[1, 3]].astype(float)

@@ -31,6 +31,7 @@ from selflift.data.h36m.cameras import CAMERAS, view_of
 from selflift.data.h36m.protocol import action_of, clip_name
 from selflift.data.takes import ImportFileError, Recordings, Report, Take
 
+MOST_DIGITS = 12
 _KEYS = {"imgname", "part", "S", "center", "scale"}
 _M_TO_MM = 1000.0
 _STEM = re.compile(r"(S\d+)_([A-Za-z]+(?:_\d+)?)\.(\d+)")
@@ -126,11 +127,11 @@ def _by_take(path: Path, imgname: np.ndarray) -> list[_Rows]:
     stems, first, index = np.unique(
         np.array([stem for stem, _, _ in parts]), return_index=True, return_inverse=True
     )
-    try:
-        number = np.array([int(tail.removesuffix(".jpg")) for _, _, tail in parts])
-    except ValueError as error:
-        row = next(i for i, part in enumerate(parts) if not part[2][:-4].isdigit())
-        raise _unnamed(path, imgname[row], row) from error
+    tails = [tail.removesuffix(".jpg") for _, _, tail in parts]
+    for row, tail in enumerate(tails):
+        if not (tail.isascii() and tail.isdigit() and len(tail) <= MOST_DIGITS):
+            raise _unnamed(path, imgname[row], row)
+    number = np.array([int(tail) for tail in tails])
     order = np.argsort(index, kind="stable")
     bounds = np.searchsorted(index[order], np.arange(len(stems) + 1))
     out = []

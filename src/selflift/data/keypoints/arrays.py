@@ -47,6 +47,7 @@ KEYS = (*KEYPOINTS, *CONFIDENCE, *OTHERS)
 HDF5 = (".h5", ".hdf5")
 # Above any score of a detector; places in millimetres are larger.
 MOST_CONFIDENCE = 100.0
+LONGEST_NAME = 80
 
 
 def recognise(path: Path) -> bool:
@@ -198,7 +199,10 @@ def _with_the_files(
         numbers[name] = float(number.item())
     options = replace(options, **numbers)
     if "layout" in content and options.layout is None:
-        options = replace(options, layout=str(np.asarray(content["layout"]).reshape(-1)[0]))
+        names = np.asarray(content["layout"]).reshape(-1)
+        if len(names) != 1:
+            raise ImportFileError(f"'{path}': expected layout as one name, got {len(names)}")
+        options = replace(options, layout=str(names[0])[:LONGEST_NAME])
     return options
 
 
