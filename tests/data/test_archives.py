@@ -238,3 +238,59 @@ def test_an_archive_that_grows_without_measure_is_refused(
         read_npz(tmp_path / "bomb.npz")
     np.savez_compressed(tmp_path / "honest.npz", a=np.random.default_rng(0).random(100_000))
     assert len(read_npz(tmp_path / "honest.npz")["a"]) == 100_000
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_only_numpys_own_packing_is_unpacked(tmp_path: Path, packing: int) -> None:
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        archive.writestr("a.npy", b"x")
+    with pytest.raises(ValueError, match=r"x.npz': expected arrays packed as NumPy does"):
+        read_npz(path)
+
+
+def test_an_array_that_its_entry_does_not_hold_is_not_allocated(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    for shape in ("(10000000000,)", "(4294967296, 4294967296)"):
+        text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode()
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+        with pytest.raises(ValueError, match=r"x.npz': expected an array (of at most|that fits)"):
+            read_npz(path)
+
+
+def test_a_pickle_that_copies_its_bytes_again_and_again_is_refused(tmp_path: Path) -> None:
+    path, size = tmp_path / "x.pkl", 2**20
+    head = b"\x80\x02T" + size.to_bytes(4, "little") + b"x" * size + b"q\x000]("
+    array = ARRAY + f"(I1\n(I{size}\nt".encode() + FLOATS.replace(b"f8", b"u1") + b"I0\nh\x00tb"
+    path.write_bytes(head + 3 * array + b"e.")
+    assert [len(made) for made in read_pickle(path)] == [size] * 3
+    path.write_bytes(head + 2000 * array + b"e.")
+    with pytest.raises(ValueError, match="x.pkl': expected at most 34 MB, as the file's own size"):
+        read_pickle(path)
+
+
+def test_containers_without_end_or_of_themselves_are_refused(tmp_path: Path) -> None:
+    path, laughs = tmp_path / "x.pkl", ["ha"]
+    for _ in range(60):
+        laughs = [laughs, laughs]  # type: ignore[list-item]
+    circle: list = []
+    circle.append(circle)
+    for content, words in ((laughs, "name each other"), (circle, "nested at most 64 deep")):
+        path.write_bytes(pickle.dumps(content))
+        with pytest.raises(ValueError, match=f"x.pkl': expected .*{words}"):
+            read_pickle(path)
+        np.savez(tmp_path / "x.npz", a=np.array({"a": content}, dtype=object))
+        with pytest.raises(ValueError, match=f"x.npz': expected .*{words}"):
+            read_npz(tmp_path / "x.npz")
+
+
+def test_no_damage_to_an_archives_directory_escapes(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, a=np.arange(3))
+    whole = path.read_bytes()
+    start = whole.rindex(b"PK\x01\x02")
+    for place in range(start, len(whole)):
+        for value in (0, 0xFF):
+            path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+            assert npz_keys(path) in (["a"], []) or len(npz_keys(path)) == 1

@@ -239,3 +239,9 @@ def test_millimetres_and_impossible_rates_are_refused(
     write(tmp_path, **change)
     with pytest.raises(ValueError, match=message):
         read_clips(tmp_path, "train")
+
+
+def test_an_archive_that_grows_without_measure_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, subject=np.zeros(10**7))
+    with pytest.raises(ValueError, match=r"cmu17_train.npz': .*got 80 MB for 'subject'"):
+        read_clips(tmp_path, "train")

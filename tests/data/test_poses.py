@@ -335,3 +335,46 @@ def test_impossible_focal_lengths_are_refused(make_pose_set, value: float) -> No
     f_px[1, 0] = value
     with pytest.raises(ValueError, match="expected cameras/f_px above 0, got"):
         dataclasses.replace(poses, cameras=dataclasses.replace(poses.cameras, f_px=f_px))
+
+
+def test_what_the_file_does_not_hold_itself_is_refused(path: Path) -> None:
+    with h5py.File(path.parent / "other.h5", "w") as other, h5py.File(path) as file:
+        file.copy("fps", other)
+    for name in ("fps", "subject/index", "cameras/f_px"):
+        with h5py.File(path, "a") as file:
+            kept = file[name][()]
+            del file[name]
+            file[name] = h5py.ExternalLink("other.h5", "/fps")
+        with pytest.raises(ValueError, match=f"train.h5': expected '{name}' in the file itself"):
+            PoseSet.load(path)
+        with h5py.File(path, "a") as file:
+            del file[name]
+            file[name] = kept
+
+
+def test_a_header_that_promises_a_trillion_poses_is_refused_at_once(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        del file["poses_2d"]
+        file.create_dataset("poses_2d", (10**12, 17, 2), "f4", chunks=(4096, 17, 2))
+    for subjects in (None, ["S0"]):
+        with pytest.raises(ValueError, match="train.h5': expected at most .* for 'poses_2d'"):
+            PoseSet.load(path, subjects)
+
+
+@pytest.mark.parametrize("name", ["poses_2d", "frame", "fps", "clip/index", "cameras/radial"])
+def test_other_types_than_numbers_are_refused(path: Path, name: str) -> None:
+    with h5py.File(path, "a") as file:
+        shape = file[name].shape
+        del file[name]
+        file.create_dataset(name, shape, h5py.string_dtype())
+    with pytest.raises(ValueError, match=f"train.h5': expected numbers in '{name}', got object"):
+        PoseSet.load(path)
+
+
+def test_frames_are_whole_numbers(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        frame = file["frame"][()]
+        del file["frame"]
+        file["frame"] = frame + 0.5
+    with pytest.raises(ValueError, match="train.h5': expected frame of integers, got float64"):
+        PoseSet.load(path)

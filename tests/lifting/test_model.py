@@ -24,3 +24,12 @@ def test_a_checkpoint_without_its_normaliser_is_refused() -> None:
     for normaliser in ({}, {"normaliser": {"centre": "rotate"}}):
         with pytest.raises(CheckpointError, match="'x.pt': expected a normaliser"):
             normaliser_of(Checkpoint(normaliser, {}, path="x.pt"))
+
+
+@pytest.mark.parametrize("number", [10**400, -1, float("nan"), float("inf"), "1", None])
+def test_a_normaliser_of_numbers_that_are_none_is_refused(number: object) -> None:
+    stored = {"centre": "rotate", "scale": "sample", "factor": 1.0, "size": 0.06, "shares": []}
+    assert normaliser_of(Checkpoint({"normaliser": stored}, {})).size == 0.06
+    for name, value in (("factor", number), ("size", number), ("shares", [number])):
+        with pytest.raises(CheckpointError, match="'x.pt': expected a normaliser"):
+            normaliser_of(Checkpoint({"normaliser": {**stored, name: value}}, {}, path="x.pt"))

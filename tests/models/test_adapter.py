@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from selflift.checkpoint import Checkpoint, CheckpointError
 from selflift.models import DomainAdapter
 from selflift.models.blocks import ResidualBlock
 
@@ -59,3 +60,21 @@ def test_it_is_a_residual_mlp_of_width_1024_by_default() -> None:
     adapter = DomainAdapter()
     assert sum(isinstance(m, ResidualBlock) for m in adapter.modules()) == 4
     assert adapter.head.in_features == 1024
+
+
+def test_an_adapter_is_no_larger_than_its_weights() -> None:
+    weights = DomainAdapter(width=8, num_blocks=1).state_dict()
+
+    def stored(options: object, networks: object = None) -> Checkpoint:
+        metadata = {"lifter": {"skeleton": "h36m_17"}, "config": {"model": {"adapter": options}}}
+        networks = {"adapter": weights} if networks is None else networks
+        return Checkpoint(metadata, {}, {"networks": networks}, "last.pt")
+
+    made = DomainAdapter.from_content(stored({"width": 8, "num_blocks": 1}))
+    assert made.head.in_features == 8 and not made.training
+    for options in ({"width": 200_000, "num_blocks": 1}, {"width": 8, "num_blocks": 10**6}, [8]):
+        with pytest.raises(CheckpointError, match="'last.pt': expected the weights of the adapter"):
+            DomainAdapter.from_content(stored(options))
+    for networks in (3, {"adapter": None}):
+        with pytest.raises(CheckpointError, match="expected a domain adapter"):
+            DomainAdapter.from_content(stored({}, networks))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
 
 from selflift.train.batches import Batch
-from selflift.train.state import TrainState
+from selflift.train.state import TrainState, checked_history
 from selflift.train.step import train_step
 from selflift.views import ViewSampler
 
@@ -83,3 +84,36 @@ def test_initialisation_depends_on_the_seed_and_leaves_the_global_generator_alon
     config.seed = 1
     b = TrainState.create(config, "h36m_17", CPU)
     assert not torch.equal(a.lifter.depth_head.weight, b.lifter.depth_head.weight)
+
+
+def _first(state: dict, name: str) -> dict:
+    return state["optimisers"]["lifter"][name][0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: _first(s, "state").update(exp_avg=torch.zeros(3)),
+        lambda s: _first(s, "state").pop("exp_avg_sq"),
+        lambda s: _first(s, "param_groups").update(lr="fast"),
+        lambda s: _first(s, "param_groups").update(betas=None),
+        lambda s: s.update(step=-1),
+        lambda s: s.update(step=10**400),
+        lambda s: s.update(best_step=float("inf")),
+        lambda s: s.update(flips=[None]),
+    ],
+)
+def test_a_state_that_the_next_step_would_fail_on_is_refused(change: Callable) -> None:
+    saved = copy.deepcopy(trained(1).state_dict())
+    change(saved)
+    with pytest.raises(ValueError, match="expected"):
+        TrainState.create(tiny(), "h36m_17", CPU).load_state_dict(saved)
+
+
+@pytest.mark.parametrize(
+    "records", [None, {"step": 1}, [1], [{"criterion": 1.0}], [{"step": 1, "criterion": "low"}]]
+)
+def test_a_history_of_something_else_is_refused(records: object) -> None:
+    with pytest.raises(ValueError, match="expected numbers by name of each validation"):
+        checked_history(records)
+    assert checked_history([{"step": 1.0, "criterion": 2.0}]) == [{"step": 1.0, "criterion": 2.0}]

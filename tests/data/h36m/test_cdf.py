@@ -10,7 +10,9 @@ import pytest
 from cdflib.cdfwrite import CDF
 
 from selflift.config.prepare import H36MOptions
+from selflift.data.h36m import cdf
 from selflift.data.h36m.cdf import open_cdf, recognise
+from selflift.data.isolated import IsolatedReader
 from selflift.data.poses import PoseSet
 from selflift.data.takes import ImportFileError, Take
 from selflift.data.writer import write_poses
@@ -319,3 +321,21 @@ def test_what_is_read_can_be_written_as_a_pose_set(tmp_path: Path) -> None:
     poses = PoseSet.load(tmp_path / "out.h5")
     assert recordings.total == 4 and poses.camera.names == tuple(f"S1/{c}" for c in CAMERAS)
     np.testing.assert_allclose(poses.poses_3d, np.concatenate(X), atol=1e-2)
+
+
+def test_a_file_that_names_two_billion_variables_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader looks at all of them before it looks for the right one."""
+    reader = IsolatedReader(cdf._READ, patience_s=0.1)
+    monkeypatch.setattr(cdf, "_cdf", reader)
+    write_take(tmp_path, "Directions 1", "54138969", flat=False)
+    assert len(read(tmp_path)[0]) == 1
+    path = tmp_path / "S1" / MONO / "Directions 1.54138969.cdf"
+    data = bytearray(path.read_bytes())
+    descriptor = int.from_bytes(data[20:28], "big")
+    data[descriptor + 44 : descriptor + 48] = b"\x7f\xff\xff\xff"
+    path.write_bytes(data)
+    with pytest.raises(ImportFileError, match="'.*cdf': expected a CDF file .* did not end within"):
+        read(tmp_path)
+    reader.close()

@@ -293,3 +293,12 @@ def test_metadata_that_contradict_the_arrays_are_refused(
         read_detections(path, [])
     with pytest.raises(ImportFileError, match="none.npz': no such file"):
         read_detections(tmp_path / "none.npz", [])
+
+
+def test_names_and_sides_of_another_kind_are_refused(tmp_path: Path, positions: Poses3D) -> None:
+    poses = detected(positions)
+    poses["S1"][3] = poses["S1"].pop("WalkDog")  # type: ignore[index]
+    with pytest.raises(ImportFileError, match="expected recordings by their names, got '3'"):
+        open_pair(tmp_path, positions, poses)
+    with pytest.raises(ImportFileError, match="expected metadata with keypoints_symmetry"):
+        open_pair(tmp_path, positions, detected(positions), sides=[[float("inf")], [1]])

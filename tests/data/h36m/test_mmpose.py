@@ -291,3 +291,11 @@ def test_what_is_read_can_be_written_as_a_pose_set(tmp_path: Path) -> None:
             writer.add(take)
     poses = PoseSet.load(tmp_path / "out.h5")
     assert len(poses) == len(TAKES) * FRAMES and poses.cameras is not None
+
+
+@pytest.mark.parametrize("tail", ["1e+38", "", "-1", "9" * 30, "²"])
+def test_a_picture_without_a_number_is_refused(tmp_path: Path, tail: str) -> None:
+    names = arrays()["imgname"].astype("U200")
+    names[5] = names[5].rpartition("_")[0] + f"_{tail}.jpg"
+    with pytest.raises(ImportFileError, match="h36m_train.npz'.*row 5"):
+        open_mmpose(write(tmp_path, imgname=names), H36MOptions())

@@ -192,3 +192,34 @@ def test_foreign_files_are_not_recognised(tmp_path: Path) -> None:
     path = write(tmp_path, ".npz", a=np.ones((4, 17, 2)), b=np.ones(3))
     with pytest.raises(ImportFileError, match="expected an array keypoints or poses_2d, got"):
         open_arrays(path, COCO)
+
+
+def test_what_is_no_array_but_called_so_is_refused(tmp_path: Path, make_people: Make) -> None:
+    path = tmp_path / "walk.npy"
+    for header in (
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (4, #, 17, 3), }",
+        b"(" * 99,
+    ):
+        path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+        with pytest.raises(ImportFileError, match="walk.npy': expected an array of numbers"):
+            open_arrays(path, COCO)
+    archive = write(tmp_path, ".npz", keypoints=make_people()[0])
+    archive.rename(path)
+    with pytest.raises(ImportFileError, match="walk.npy': expected an array of numbers"):
+        open_arrays(path, COCO)
+
+
+def test_a_layout_is_one_name(tmp_path: Path, make_people: Make) -> None:
+    for names in ([], ["coco_17", "h36m_17"]):
+        path = write(tmp_path, ".npz", keypoints=make_people()[0], layout=np.array(names, str))
+        with pytest.raises(ImportFileError, match="expected layout as one name, got [02]"):
+            open_arrays(path, KeypointOptions())
+
+
+def test_a_link_to_another_file_is_not_followed(tmp_path: Path, make_people: Make) -> None:
+    path = write(tmp_path, ".h5", keypoints=make_people()[0])
+    path.rename(tmp_path / "other.h5")
+    with h5py.File(path, "w") as file:
+        file["keypoints"] = h5py.ExternalLink("other.h5", "/keypoints")
+    with pytest.raises(ImportFileError, match="'keypoints' in the file itself, got a link"):
+        open_arrays(path, COCO)

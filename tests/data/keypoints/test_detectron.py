@@ -166,3 +166,14 @@ def test_missing_files_are_refused(tmp_path: Path) -> None:
         open_detectron(tmp_path, KeypointOptions())
     with pytest.raises(ImportFileError, match="no.npz': no such file"):
         open_detectron(tmp_path / "no.npz", KeypointOptions())
+
+
+@pytest.mark.parametrize("people", [3.0, "somebody", 10**400])
+def test_one_thing_where_people_should_be_is_refused(
+    tmp_path: Path, make_people: Make, people: object
+) -> None:
+    boxes = np.empty((1, 2), dtype=object)
+    boxes[0, 1] = people
+    path = write(tmp_path / "walk.npz", [[(make_people()[0, 0], 0.9)]], boxes=boxes)
+    with pytest.raises(ImportFileError, match="frame 0: expected a list by class with the people"):
+        open_detectron(path, KeypointOptions())
