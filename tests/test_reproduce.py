@@ -264,3 +264,43 @@ def test_a_run_is_trained_evaluated_resumed_and_shown(tmp_path: Path) -> None:
     (run / "eval_test" / "metrics.json").unlink()
     assert call().split("CPU time")[0] == table
     assert "nothing to do" in (run / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "[" * 10**5, "9" * 5000, '{"protocols": {"plain": 1}}',
+        '{"protocols": {"plain": {"checkpoints": {}}}}',
+        '{"protocols": {"plain": {"checkpoints": {"a": {"metrics": {}}}}}}',
+        '{"protocols": {"plain": {"checkpoints": {"a": {"metrics": {"pa_mpjpe_mm": 1}}}}}}',
+    ],
+)  # fmt: skip
+def test_damaged_metrics_are_one_line(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    path = write_metrics(tmp_path / "demo" / "seed0", 50.0)
+    path.write_text(text)
+    assert command("demo", "--seeds", "0") == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith(f"reproduce: '{path}': expected ") and len(line) < 500
+
+
+@pytest.mark.parametrize("value", ['"x"', "null", "NaN", "1e999", "true", "[1]", "9" * 400])
+def test_metrics_that_are_no_numbers_are_refused(
+    reproduce: ModuleType, tmp_path: Path, value: str
+) -> None:
+    path = write_metrics(tmp_path, 50.0)
+    path.write_text(path.read_text().replace("50.0", value))
+    with pytest.raises(ValueError, match="expected the metrics of one checkpoint as selflift.eval"):
+        reproduce.table({"demo": [path]})
+
+
+@pytest.mark.parametrize("text", ["{", "1", '["a", 1]', "[" * 10**5, '["' + "y" * 10**6 + '"]'])
+def test_a_damaged_record_of_overrides_is_one_line(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    write_metrics(tmp_path / "demo" / "seed0", 50.0)
+    (tmp_path / "demo" / "seed0" / "overrides.json").write_text(text)
+    assert command("demo", "--seeds", "0") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "expected" in line and len(line) < 1000

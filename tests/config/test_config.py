@@ -119,3 +119,59 @@ def test_a_damaged_config_file_is_named(tmp_path: Path) -> None:
     path.write_text("- 1\n- 2\n")
     with pytest.raises(ValueError, match="expected a mapping, got ListConfig"):
         doors.load_yaml(path, TrainConfig)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "got"),
+    [
+        ("root: ", "root: ${oc.env:SELFLIFT_TEST_SECRET} #", "a value to be looked up"),
+        ("root: ", "root: a${oc.decode:${oc.env:SELFLIFT_TEST_SECRET}} #", "a value to be looked"),
+        ("root: ", "root: ${output_dir} #", "a value to be looked up"),
+        ("root: ", "root: !!python/object/apply:os.getcwd [] #", "a tag"),
+        ("root: ", "root: &a [b] #", "a reference"),
+        ("root: ", "root: *a #", "a reference|undefined alias"),
+        ("root: ", f"root: {'[' * 30_000} #", "deep nesting"),
+    ],
+)  # fmt: skip
+def test_nothing_in_a_runs_config_is_looked_up_or_unfolded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, got: str
+) -> None:
+    monkeypatch.setenv("SELFLIFT_TEST_SECRET", "told to nobody")
+    path = tmp_path / "config.yaml"
+    text = to_yaml(TrainConfig(output_dir="a"))
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(ValueError, match=rf"config.yaml'.*got {got}|{got}") as caught:
+        doors.load_yaml(path, TrainConfig)
+    assert "nobody" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_references_to_references_are_not_unfolded(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    lines = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 20)]
+    path.write_text("\n".join(["a0: &a0 [x, x]", *lines]))
+    with pytest.raises(ValueError, match="line 1: expected plain values, got a reference"):
+        doors.load_yaml(path, TrainConfig)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: b\n" * 20_000, "at most 65536 bytes, got 100000; use the file as training wrote it"),
+        ("seed: many\n", "expected the config that a run wrote, got another .*'seed'"),
+        ("seed: " + "9" * 5000, "expected"),
+        ("seed: [1]\n", "expected the config that a run wrote, got another"),
+        ("3: 1\n", "expected the config that a run wrote, got another"),
+        ("y" * 5000 + ": 1\n", "expected"),
+        ("data: 1\n", "expected the config that a run wrote, got another"),
+        ("\x00", "expected YAML, got a damaged file"),
+    ],
+)
+def test_another_config_is_refused_in_one_line_that_names_it(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf"^config '{path}': .*{message}") as caught:
+        doors.load_yaml(path, TrainConfig)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 700

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -118,3 +119,34 @@ def test_unpaired_sides_are_refused() -> None:
 def test_indices_that_lead_nowhere_are_refused(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(H36M_17, **change)
+
+
+CHAIN = {**TABLE, "legs": [], "parents": [-1, 0, 0, 0]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({**CHAIN, "head": float("inf")}),
+        json.dumps({**CHAIN, "parents": [-1, 0, float("nan"), 0]}),
+        json.dumps({**CHAIN, "parents": [-1, 0, "x", 0]}),
+        json.dumps({**CHAIN, "legs": [[1, 2]]}),
+        json.dumps({**CHAIN, "left": None}),
+        json.dumps({**CHAIN, "name": "y" * 10_000, "parents": [0]}),
+        json.dumps({**CHAIN, "name": "a\n\x1b[31m", "parents": [0]}),
+        '{"name": ' + "[" * 60_000,
+        '{"head": ' + "9" * 5000 + "}",
+        "[" + " " * 2**20,
+        "[]",
+        "",
+    ],
+)
+def test_text_that_is_no_layout_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(ValueError, match="^skeleton") as caught:
+        Skeleton.from_json(text)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 500
+
+
+def test_a_layout_comes_back_from_its_text() -> None:
+    for skeleton in SKELETONS.values():
+        assert Skeleton.from_json(skeleton.to_json()) == skeleton

@@ -121,9 +121,10 @@ class Skeleton:
                 parts=tuple(str(part) for part in table.get("parts", ())),
             )
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-            reason = " ".join(str(error).split())
+            reason = str(error)
             # Its own errors, which name the layout, say what is wrong with it.
-            if reason.startswith("skeleton '") and len(reason) < LONGEST_REASON:
+            plain = len(reason) < LONGEST_REASON and reason.isprintable()
+            if plain and reason.startswith("skeleton '"):
                 raise
             raise ValueError(
                 "skeleton: expected JSON with name, joints, parents, left, right, head and legs, "

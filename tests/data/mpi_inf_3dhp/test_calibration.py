@@ -196,3 +196,24 @@ def test_too_few_pairs_are_refused() -> None:
         fit_view("here", pixels[:0], points[:0], (2048, 2048), 2.0)
     with pytest.raises(ImportFileError, match="here: expected whole poses .*, got points in one"):
         fit_view("here", pixels[:1, :1], points[:1, :1], (2048, 2048), 2.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name          0", "name " + "9" * 5000, "expected the number of a new camera, got '99"),
+        ("size        2048", "size 1e300", "size: expected 2 numbers, got '1e300 2048'"),
+        ("intrinsic   1497.693", "intrinsic 1e308", "intrinsic: expected 16 numbers, got '1e308"),
+        ("extrinsic   0.9650164", "extrinsic 1e308", "extrinsic: expected 16 numbers, got '1e308"),
+        ("  radial      0\n", "  radial 0\nname 00\n", "the number of a new camera, got '00'"),
+        ("Skeletool", "x" * 2**20, "one that can't be read .no file, or one of more than a megaby"),
+    ],
+)  # fmt: skip
+def test_numbers_and_sizes_beyond_reason_are_refused(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in PUBLISHED
+    path = write(tmp_path, PUBLISHED.replace(old, new, 1))
+    with pytest.raises(ImportFileError, match=message) as caught:
+        read_calibration(path, Report())
+    assert len(str(caught.value)) < 1000

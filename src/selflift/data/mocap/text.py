@@ -102,9 +102,11 @@ def numbers(path: Path, line: Line, words: list[str], count: int, what: str) -> 
     if bad or len(values) < count:
         plural = "a number" if count == 1 else f"{count} numbers"
         got = (bad[0] if bad else " ".join(words))[:100]
+        beyond = f", beyond {MOST:g}" if bad and abs(_number(bad[0])) > MOST else ""
         raise wrong(
             path,
-            f"expected {plural} as {what}, got '{got}'; mend the line or get the file again",
+            f"expected {plural} as {what}, got '{got}'{beyond}; mend the line or get the file "
+            "again",
             line.number,
         )
     return values
