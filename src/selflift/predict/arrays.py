@@ -43,6 +43,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import h5py
 import numpy as np
@@ -104,10 +105,12 @@ def write_npz(path: Path, prediction: Prediction) -> None:
     Raises:
         OSError: If it can't be written; an earlier file of that name is intact.
     """
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        # An open file: to a path NumPy would add an ending.
-        arrays: dict[str, Any] = as_arrays(prediction)
-        np.savez_compressed(file, **arrays)
+    # Not numpy.savez_compressed: NumPy 1.24 leaves the archive open when the disk is full,
+    # and Python prints a traceback about it at the end.
+    with atomic_path(path) as temporary, ZipFile(temporary, "w", ZIP_DEFLATED) as archive:
+        for name, array in as_arrays(prediction).items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
 def write_hdf5(path: Path, prediction: Prediction) -> None:
