@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -118,3 +119,18 @@ def test_unpaired_sides_are_refused() -> None:
 def test_indices_that_lead_nowhere_are_refused(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(H36M_17, **change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"joints": ["x"] * 100_000, "parents": [-1, *range(99_999)]}, {"head": float("inf")},
+        {"head": 10**400}, {"parents": None}, {"legs": [[1]]}, {"name": None, "joints": 3},
+    ],
+)  # fmt: skip
+def test_text_that_is_no_layout_is_refused(change: dict) -> None:
+    table = {**json.loads(H36M_17.to_json()), **change}
+    with pytest.raises(ValueError):
+        Skeleton.from_json(json.dumps(table))
+    with pytest.raises(ValueError, match="skeleton: expected JSON with name"):
+        Skeleton.from_json("[" * 100_000)

@@ -13,6 +13,8 @@ from functools import cached_property
 
 # The head of a layout that has no joint to centre poses on.
 NO_HEAD = -1
+# Of a layout in a file; bodies with hands and faces have some 150.
+MOST_JOINTS = 1000
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ class Skeleton:
         """
         try:
             table = json.loads(text)
+            if len(table["joints"]) > MOST_JOINTS:
+                raise TypeError(f"number of joints: {len(table['joints'])} of {MOST_JOINTS}")
             return cls(
                 name=str(table["name"]),
                 joints=tuple(str(joint) for joint in table["joints"]),
@@ -113,7 +117,9 @@ class Skeleton:
                 legs=tuple((int(h), int(k), int(a)) for h, k, a in table["legs"]),
                 parts=tuple(str(part) for part in table.get("parts", ())),
             )
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (
+            KeyError, TypeError, OverflowError, RecursionError, json.JSONDecodeError
+        ) as error:  # fmt: skip
             raise ValueError(
                 "skeleton: expected JSON with name, joints, parents, left, right, head and legs, "
                 f"got text without a valid {error}"
