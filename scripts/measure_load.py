@@ -6,7 +6,7 @@ that took:
 
     python scripts/measure_load.py FOLDER [POSES] [key=value ...]
 
-Further arguments are keys of the training's config, such as ``trainer.mapped=true`` or
+Further arguments are keys of the training's config, such as ``trainer.poses_on_disk=true`` or
 ``loss.w_temporal=1``. ``--confidence`` writes confidences, ``--no-cameras`` leaves cameras out,
 ``--truth`` adds 3D; a set that lies in the folder already is used again.
 """

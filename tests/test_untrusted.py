@@ -64,7 +64,9 @@ def test_ordinary_content_is_not_refused() -> None:
 
 
 def test_a_message_is_one_line_that_steers_no_terminal() -> None:
-    assert in_a_line("got 'a\nb\x1b[2J\u202e\ud800'; rename it") == "got 'a b [2J  '; rename it"
+    assert in_a_line("got 'a\nb\x1b[2J\u202e\ud800'; rename it") == (
+        r"got 'a\nb\x1b[2J\u202e\ud800'; rename it"
+    )
     long = in_a_line("expected this, got " + "x" * 5000 + "; rename it")
     assert len(long) <= LONGEST_MESSAGE
     assert long.startswith("expected this, got x") and long.endswith("x; rename it")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selflift.data.takes import LONGEST, ImportFileError, Take, in_one_line
+from selflift.data.takes import ImportFileError, Take
+from selflift.untrusted import LONGEST_MESSAGE, in_a_line
 
 
 def take(**names: str) -> Take:
@@ -16,7 +17,7 @@ def take(**names: str) -> Take:
 
 def test_an_error_is_one_short_line_whatever_of_a_file_is_in_it() -> None:
     message = str(ImportFileError("'a\nb\x1b[31m\x00\u2028\ud800.csv': expected " + "x" * 10**6))
-    assert message.isprintable() and len(message) < LONGEST + 50
+    assert message.isprintable() and len(message) < LONGEST_MESSAGE + 50
     assert message.startswith(r"'a\nb\x1b[31m\x00\u2028\ud800.csv': expected x")
 
 
@@ -27,7 +28,7 @@ def test_the_remedy_at_an_errors_end_stays() -> None:
 
 def test_other_text_stays_as_it_is() -> None:
     text = "'Gehen \u00fcber \u6b65\u884c.json': expected b; 'it'"
-    assert in_one_line(text) == text
+    assert in_a_line(text) == text
     assert str(ImportFileError(text)) == text
 
 

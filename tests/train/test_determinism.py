@@ -18,7 +18,8 @@ from selflift import device
 from selflift.config import TrainConfig
 from selflift.device import CUBLAS_CONFIG, make_deterministic
 from selflift.train.check import check
-from selflift.train.loop import Run, _defining
+from selflift.train.loop import Run
+from selflift.train.record import defining
 from selflift.train.state import TrainState
 from selflift.train.step import train_step
 from selflift.views import KINDS, ViewSampler
@@ -153,9 +154,9 @@ def test_a_run_begun_before_the_switch_goes_on(tmp_path: Path) -> None:
     now = asdict(small(tmp_path, deterministic=True))
     before = asdict(small(tmp_path))
     del before["engine"]["deterministic"]
-    assert _defining(before) == _defining(now)
+    assert defining(before) == defining(now)
     before["engine"]["compile"] = True
-    assert _defining(before) != _defining(now)
+    assert defining(before) != defining(now)
 
 
 class FakeCuda:

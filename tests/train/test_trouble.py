@@ -63,6 +63,18 @@ def test_the_batch_of_the_first_bad_step_is_kept(tmp_path: Path) -> None:
     assert len(bad) == 1 and bool(run.poses.train.x[bad[0]].isnan().any())
 
 
+def test_an_average_that_fails_alone_is_named_at_a_validation(tmp_path: Path) -> None:
+    """Training doesn't meet it, and its weights are finite: what it lifts is not."""
+    config = wide_set(tmp_path / "run")
+    config.optim.ema = 0.999
+    run = Run(config)
+    with torch.no_grad():
+        run.state.average.depth_head.weight.fill_(3e38)
+    with pytest.raises(NonFiniteError, match=r"'validation/\w+' became"):
+        run.train()
+    assert not (tmp_path / "run" / "checkpoints" / "best.pt").exists()
+
+
 def test_a_batch_of_everything_is_kept_whole(tmp_path: Path) -> None:
     config = small(tmp_path / "run")
     complete(config, "joint")

@@ -136,7 +136,7 @@ def load(path: Path) -> Checkpoint:
             raise _damaged(path, "a file whose checksum differs from its content's")
         metadata = json.loads(record["metadata"])
         if not isinstance(metadata, dict):
-            raise TypeError("metadata that are an object")
+            raise TypeError(f"metadata: expected an object, got {type(metadata).__name__}")
         return Checkpoint(metadata, dict(record["lifter"]), dict(record["state"]), str(path))
     except CheckpointError:
         raise

@@ -210,7 +210,10 @@ class Run:
         sign, step = self.config.sign, self.state.step
         if not sign.check or step < sign.first_step or (step - sign.first_step) % sign.every:
             return
-        score = parallel.agreed(knee_score(out.X.detach(), self.skeleton), self.device)
+        X = out.X.detach()
+        # What is not finite is the watch's to name.
+        score = knee_score(X, self.skeleton) if bool(X.isfinite().all()) else math.nan
+        score = parallel.agreed(score, self.device)
         if score < -sign.margin:
             self.state.mirror_depth()
             # What was best before had the sign that has just been rejected.
@@ -227,6 +230,9 @@ class Run:
             self._inference(), data.normalised.x, data.subject, self.views, generator,
             data.confidence,
         )  # fmt: skip
+        # The running average, which only validations use, may fail alone.
+        told = {"X": result.X, "criterion": torch.tensor(result.criterion)}
+        check_finite(((f"validation/{name}", told[name]) for name in told), state.step)
         record = {"step": float(state.step), **result.scalars()}
         if data.truth is not None:
             X = data.normalised.to_camera(result.X).cpu()

@@ -110,11 +110,16 @@ def validate(
         bone_variation=variation,
         energy_distance=distance,
         consistency_3d=consistency,
-        knee_score=knee_score(X, lifter.skeleton) if lifter.skeleton.legs else float("nan"),
+        knee_score=_knee_score(X, lifter.skeleton),
         elevation_deg=math.degrees(float(elevation.mean())) if elevation is not None else math.nan,
         X=X,
         cycle=out,
     )
+
+
+def _knee_score(X: Float[Tensor, "batch J 3"], skeleton: Skeleton) -> float:
+    known = bool(skeleton.legs) and bool(X.isfinite().all())
+    return knee_score(X, skeleton) if known else math.nan
 
 
 def bone_variation(
