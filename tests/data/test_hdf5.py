@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from selflift.data import hdf5
+from selflift.data import hdf5, heaps
 from selflift.data.hdf5 import open_hdf5
 from selflift.untrusted import UntrustedError
 
@@ -218,3 +219,67 @@ def test_attributes_are_one_text_or_number(path: Path, write: Callable) -> None:
         write(file)
     with open_hdf5(path) as guarded, pytest.raises(UntrustedError, match="attribute 'a' as one"):
         guarded.attrs.get("a")
+
+
+def with_texts(path: Path) -> tuple[bytes, int, int]:
+    """A file with texts; its bytes, its heap's place, and that of what is free in it."""
+    with h5py.File(path, "w") as file:
+        file.attrs["a"] = "x" * 50
+        file["names"] = ["a", "b"]
+    data = path.read_bytes()
+    place = at = data.index(heaps.HEAP)
+    at += 16
+    while data[at : at + 2] != b"\0\0":
+        at += 16 + (int.from_bytes(data[at + 8 : at + 16], "little") + 7) // 8 * 8
+    return data, place, at
+
+
+def test_texts_that_the_library_would_read_for_ever_are_refused(path: Path) -> None:
+    data, place, free = with_texts(path)
+    assert read_names(path) == ["a", "b"]
+    for at, length in ((free, 0), (place + 16, 2**64 - 16), (place + 16, 2**64 - 40)):
+        path.write_bytes(data[: at + 8] + length.to_bytes(8, "little") + data[at + 16 :])
+        with pytest.raises(UntrustedError, match=rf"texts \(at byte {place}\) that the library"):
+            read_names(path)
+
+
+def read_names(path: Path) -> list[str]:
+    with open_hdf5(path) as guarded:
+        return guarded.texts("names")
+
+
+def test_a_heap_is_found_where_blocks_meet(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, place, free = with_texts(path)
+    path.write_bytes(data[: free + 8] + bytes(8) + data[free + 16 :])
+    for size in (len(heaps.HEAP) + 1, place + 1, place + 7, place + 8):
+        monkeypatch.setattr(heaps, "BLOCK_BYTES", size)
+        with pytest.raises(UntrustedError, match="for ever"):
+            read_names(path)
+
+
+def test_heaps_that_lie_in_each_other_cost_no_more_than_reading_them_once(path: Path) -> None:
+    data, _, _ = with_texts(path)
+    start = heaps.HEAP + (2**40).to_bytes(8, "little")
+    # Each one's object holds the head of the next heap.
+    path.write_bytes(data + 40_000 * (start + heaps.OBJECT.pack(1, 0, 0, 16)))
+    begun = time.process_time()
+    with pytest.raises(UntrustedError, match="for ever"):
+        read_names(path)
+    assert time.process_time() - begun < 2
+
+
+def test_addresses_of_another_size_are_refused(path: Path) -> None:
+    made = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    made.set_sizes(4, 4)
+    h5py.h5f.create(os.fsencode(path), fcpl=made).close()
+    with pytest.raises(UntrustedError, match=r"sizes of 8 bytes, got \(4, 4\)"):
+        read_names(path)
+
+
+def test_a_file_is_looked_at_again_when_it_has_changed(path: Path) -> None:
+    data, _, free = with_texts(path)
+    assert read_names(path) == read_names(path)
+    path.write_bytes(data[: free + 8] + bytes(8) + data[free + 16 :])
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(UntrustedError, match="for ever"):
+        read_names(path)

@@ -18,6 +18,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from selflift.data.heaps import check_heaps
 from selflift.untrusted import MOST_GROWTH, UntrustedError, check_promise, most_bytes
 
 # What every HDF5 library has. Others it would look for in folders of programs, by the file's word.
@@ -35,9 +36,11 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Hdf5File]:
 
     Raises:
         OSError: If it is no HDF5 file.
+        UntrustedError: If HDF5 would read in a circle.
         Exception: Within the block whatever a damaged file makes h5py raise.
     """
     with h5py.File(path, "r") as file:
+        check_heaps(path, file.id.get_create_plist().get_sizes())
         yield Hdf5File(file, os.path.getsize(path), most_bytes(path))
 
 

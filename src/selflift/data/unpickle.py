@@ -176,6 +176,19 @@ _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
 }  # fmt: skip
 
 
+class _Bounded:
+    """A stream of which nobody asks for more than it has: memory is taken before it is read."""
+
+    def __init__(self, stream: Any, size: int) -> None:
+        self._stream, self._size = stream, size
+        self.readline = stream.readline
+
+    def read(self, size: int) -> bytes:
+        if size > self._size:
+            raise pickle.UnpicklingError(f"{size} bytes promised, {self._size} there")
+        return self._stream.read(size)
+
+
 class _ArraysOnly(pickle._Unpickler):
     def __init__(self, stream: Any, *, encoding: str, most: int) -> None:
         super().__init__(stream, encoding=encoding)
@@ -282,7 +295,7 @@ def load_arrays(stream: io.BufferedIOBase | IO[bytes], size: int) -> Any:
     """
     most = max(MOST_BYTES, MOST_COPIES * size)
     # Texts of Python 2 are read as latin1, as NumPy's own files from then need it.
-    content = _ArraysOnly(stream, encoding="latin1", most=most).load()
+    content = _ArraysOnly(_Bounded(stream, size), encoding="latin1", most=most).load()
     # Without references to one thing from many places there are no more values than bytes.
     check_nesting(content, max(MOST_ITEMS, MOST_COPIES * size))
     return content
