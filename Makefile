@@ -41,7 +41,7 @@ demo: venv ## Train the default on built-in synthetic data, evaluate it, say whe
 	@echo 'Checkpoints:'; find '$(DEMO_DIR)' -name '*.pt' | sort | sed 's/^/  /'
 
 test: venv ## Run the tests; make test ARGS="-k geometry" runs some of them
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(PY) -m pytest $(ARGS)
 
 lint: venv ## Check style, formatting, types and which room imports which
 	$(VENV)/bin/ruff check .
