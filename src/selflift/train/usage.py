@@ -14,8 +14,8 @@ USAGE = Usage(
     overrides={
         "output_dir=DIR": "the run folder; by default outputs/, by date and time",
         "resume=RUN_DIR": "go on with a run that was stopped, with its own config",
-        "resume=auto output_dir=DIR": "go on with the run in DIR, or begin it: one command for a "
-        "job that may be stopped and started again",
+        "resume=auto": "go on with the run in output_dir, or begin it: one command for a job that "
+        "may be stopped and started again",
         "seed=1": "another seed",
         "data.root=DIR": "where the data lie; by default $SELFLIFT_DATA",
         "data.name=NAME": "which data there (data=files, data=cmu)",
