@@ -159,6 +159,6 @@ def test_fractions_of_the_image_are_refused(tmp_path: Path, make_people: Make, r
 def test_a_size_without_end_is_refused_in_one_line(tmp_path: Path, make_people: Make) -> None:
     tracks = {"a\nb": custom(make_people()[0, ..., :2])}
     path = write(tmp_path, tracks, video_metadata={"a\nb": {"w": float("inf"), "h": 480}})
-    with pytest.raises(ImportFileError, match="'a b': expected w and h in metadata") as caught:
+    with pytest.raises(ImportFileError, match=r"'a\\nb': expected w and h in metadata") as caught:
         open_custom(path, KeypointOptions())
     assert "\n" not in str(caught.value)
