@@ -89,13 +89,25 @@ def test_names_are_as_short_as_tells_them_apart(tmp_path: Path) -> None:
     ("path", "changes", "expected"),
     [
         ("run/checkpoints/best.pt", {}, "run/eval_val"),
-        ("models/mine.pt", {}, "models/eval_val"),
+        ("models/mine.pt", {}, "models/eval_val_mine"),
+        ("run/checkpoints/last.pt", {}, "run/eval_val_last"),
         ("run/checkpoints/best.pt", {"poses": "data/mine.h5"}, "run/eval_mine"),
         ("run/checkpoints/best.pt", {"output_dir": "elsewhere"}, "elsewhere"),
     ],
 )
 def test_results_go_beside_the_checkpoint(path: str, changes: dict, expected: str) -> None:
     assert output_folder(config("x", split="val", **changes), [Path(path)]) == Path(expected)
+
+
+def test_bundled_weights_have_a_name(
+    save_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Path(save_run("run"), "checkpoints", "best.pt")
+    monkeypatch.setattr(weights, "bundled", lambda: {"mine": file})
+    results = run_evaluation(config("mine", output_dir=str(tmp_path / "out")))
+    assert [model.path for model in results.models.values()] == [file]
+    with pytest.raises(ValueError, match=r"the name of bundled weights \(mine\), or a list"):
+        run_evaluation(config([]))
 
 
 def test_several_checkpoints_need_a_folder() -> None:
@@ -248,7 +260,7 @@ def test_what_cannot_be_evaluated_is_told_in_one_line(save_run, case: str) -> No
 
 @pytest.mark.parametrize("given", [3, [], [3], None])
 def test_a_checkpoint_is_a_path(given: object) -> None:
-    with pytest.raises(ValueError, match="checkpoint: expected a run folder or a checkpoint file"):
+    with pytest.raises(ValueError, match="checkpoint: expected a run folder, a checkpoint file"):
         run_evaluation(config(given))
 
 

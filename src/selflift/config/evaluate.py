@@ -30,14 +30,16 @@ class EvalConfig:
     """Everything that defines an evaluation.
 
     Attributes:
-        checkpoint: A checkpoint file or a run folder (its ``best`` checkpoint), or a list of them:
-            trainings that differ in their seed, whose spread is reported.
+        checkpoint: A checkpoint file, a run folder (its ``best`` checkpoint) or the name of bundled
+            weights, or a list of them: trainings that differ in their seed, whose spread is
+            reported.
         compare: More checkpoints; each is compared with the first one, pose by pose.
         protocols: Which poses, joints and means; names of :mod:`selflift.eval.protocols`.
         poses: A pose set file to evaluate on; ``None`` takes ``data`` and ``split``.
         split: ``"train"``, ``"val"`` or ``"test"``.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        output_dir: Where the results go; default ``eval_{split}`` in the run folder.
+        output_dir: Where the results go; default ``eval_{split}`` in the run folder, for another
+            checkpoint than ``best`` with its name (``eval_{split}_last``).
         batch_size: Poses lifted at once.
         skeleton_height_mm: Assumed length of the chain of bones from ankles to head, the one
             number that gives MPJPE its millimetres.

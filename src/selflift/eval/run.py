@@ -80,7 +80,8 @@ def run_evaluation(config: EvalConfig) -> Results:
     is_list = isinstance(seeds, list) and all(isinstance(given, str) for given in seeds)
     if not (seeds and is_list):
         raise ValueError(
-            "checkpoint: expected a run folder or a checkpoint file, or a list of them, got "
+            "checkpoint: expected a run folder, a checkpoint file or the name of bundled weights "
+            f"({', '.join(weights.bundled())}), or a list of them, got "
             f"{config.checkpoint!r}"
         )
     protocols = [get_protocol(name) for name in dict.fromkeys(config.protocols)]
@@ -92,7 +93,8 @@ def run_evaluation(config: EvalConfig) -> Results:
             "gives the same intervals"
         )
     device = choose_device(config.device)
-    given = [*seeds, *config.compare]
+    known = weights.bundled()
+    given = [known.get(one, one) for one in (*seeds, *config.compare)]
     loaded = [load_model(one, config.mirror_average, device) for one in given]
     models = dict(zip(labels([model.path for model in loaded]), loaded, strict=True))
     poses, origin = load_poses(config, loaded[0])
@@ -149,7 +151,7 @@ def labels(paths: Sequence[Path]) -> list[str]:
 
 
 def output_folder(config: EvalConfig, paths: Sequence[Path]) -> Path:
-    """Where results go: as told, else beside the one checkpoint.
+    """Where results go: as told, else beside the one checkpoint; ``best.pt``'s have no suffix.
 
     Raises:
         ValueError: If it is a run folder, or no folder is named for several checkpoints or for one
@@ -175,7 +177,8 @@ def output_folder(config: EvalConfig, paths: Sequence[Path]) -> Path:
             f"none; give one, as in output_dir=outputs/{path.stem}"
         )
     base = path.parent.parent if path.parent.name == "checkpoints" else path.parent
-    return base / f"eval_{config.split if config.poses is None else Path(config.poses).stem}"
+    name = f"eval_{config.split if config.poses is None else Path(config.poses).stem}"
+    return base / (name if path.name == "best.pt" else f"{name}_{path.stem}")
 
 
 def _training_scale(config: EvalConfig, model: Model) -> float:

@@ -12,7 +12,7 @@ USAGE = Usage(
         "that opens offline."
     ),
     overrides={
-        "checkpoint=RUN_DIR": "a run folder (its best checkpoint) or a checkpoint file; "
+        "checkpoint=RUN_DIR": "a run folder (its best checkpoint), a file, or cmu17; "
         "[RUN0,RUN1]: trainings that differ in their seed, whose spread is reported",
         "compare=[OTHER_RUN]": "more checkpoints, each compared with the first, pose by pose",
         "protocols=[h36m-p2]": "which poses, joints and means; a wrong name is answered with the "
