@@ -42,6 +42,7 @@ CALLS = ("fsync", "link", "replace", "chmod", "open", "close", "unlink")
 def tiny(folder: Path, steps: int, device: str) -> TrainConfig:
     """A small run with every part that has a state of its own."""
     config = TrainConfig(output_dir=str(folder), device=device)
+    config.engine.deterministic = device != "cpu"
     synthetic = config.data.synthetic
     synthetic.train_subjects = synthetic.val_subjects = synthetic.test_subjects = 1
     synthetic.clips_per_subject, synthetic.frames_per_clip = 2, 24

@@ -14,7 +14,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from selflift import device
+from selflift import checkpoint, device
+from selflift.checkpoint.archive import digest
 from selflift.config import TrainConfig
 from selflift.device import CUBLAS_CONFIG, make_deterministic
 from selflift.train.check import check
@@ -23,6 +24,7 @@ from selflift.train.record import defining
 from selflift.train.state import TrainState
 from selflift.train.step import train_step
 from selflift.views import KINDS, ViewSampler
+from tests.train.devices import DEVICES
 from tests.train.nondeterministic import (
     WITH_A_DETERMINISTIC_VARIANT,
     WITHOUT_A_DETERMINISTIC_VARIANT,
@@ -202,6 +204,19 @@ def test_the_switch_is_a_key_of_the_config() -> None:
     config = TrainConfig()
     assert config.engine.deterministic is False
     check(config)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_seed_is_the_same_weights_in_a_fresh_process(tmp_path: Path, device: str) -> None:
+    """As ``selflift train`` runs, with all that a GPU adds up in an order of its own."""
+    for name in "ab":
+        run = [
+            "experiment=smoke", "trainer.steps=6", "trainer.validate_every=6", "loss.w_temporal=1",
+            "engine.deterministic=true", f"device={device}", f"output_dir={tmp_path / name}",
+        ]  # fmt: skip
+        subprocess.run([sys.executable, "-m", "selflift.train", *run], check=True, timeout=240)
+    a, b = (checkpoint.load(tmp_path / n / "checkpoints" / "last.pt") for n in "ab")
+    assert digest([a.lifter, a.state]) == digest([b.lifter, b.state])
 
 
 def test_fresh_processes_give_the_same_bits_alone_and_two_by_two(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from selflift import checkpoint
 from selflift.checkpoint import CheckpointError, previous
 from selflift.train import loop
 from selflift.train.loop import Run
+from tests.train.devices import DEVICES
 from tests.train.test_loop import small
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -318,11 +319,12 @@ def test_a_run_that_has_ended_lets_its_folder_go(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_run_killed_again_and_again_ends_as_one_that_was_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_run_killed_again_and_again_ends_as_one_that_was_not(tmp_path: Path, device: str) -> None:
     done = subprocess.run(
         [
             sys.executable, "scripts/kill_and_resume.py", "--kills", "5", "--steps", "20",
-            "--folder", str(tmp_path),
+            "--folder", str(tmp_path), "--device", device,
         ],
         capture_output=True, text=True, cwd=REPOSITORY,
     )  # fmt: skip
