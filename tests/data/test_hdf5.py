@@ -237,9 +237,10 @@ def with_texts(path: Path) -> tuple[bytes, int, int]:
 def test_texts_that_the_library_would_read_for_ever_are_refused(path: Path) -> None:
     data, place, free = with_texts(path)
     assert read_names(path) == ["a", "b"]
-    for at, length in ((free, 0), (place + 16, 2**64 - 16), (place + 16, 2**64 - 40)):
+    wrong = ((free, 0), (place + 16, 2**64 - 16), (place + 16, 2**64 - 40), (place, 2**30))
+    for at, length in wrong:
         path.write_bytes(data[: at + 8] + length.to_bytes(8, "little") + data[at + 16 :])
-        with pytest.raises(UntrustedError, match=rf"texts \(at byte {place}\) that the library"):
+        with pytest.raises(UntrustedError, match=rf"texts \(at byte {place}\) that are longer"):
             read_names(path)
 
 
@@ -253,7 +254,7 @@ def test_a_heap_is_found_where_blocks_meet(path: Path, monkeypatch: pytest.Monke
     path.write_bytes(data[: free + 8] + bytes(8) + data[free + 16 :])
     for size in (len(heaps.HEAP) + 1, place + 1, place + 7, place + 8):
         monkeypatch.setattr(heaps, "BLOCK_BYTES", size)
-        with pytest.raises(UntrustedError, match="for ever"):
+        with pytest.raises(UntrustedError, match="or without end"):
             read_names(path)
 
 
@@ -263,7 +264,7 @@ def test_heaps_that_lie_in_each_other_cost_no_more_than_reading_them_once(path: 
     # Each one's object holds the head of the next heap.
     path.write_bytes(data + 40_000 * (start + heaps.OBJECT.pack(1, 0, 0, 16)))
     begun = time.process_time()
-    with pytest.raises(UntrustedError, match="for ever"):
+    with pytest.raises(UntrustedError, match="or without end"):
         read_names(path)
     assert time.process_time() - begun < 2
 
@@ -281,5 +282,26 @@ def test_a_file_is_looked_at_again_when_it_has_changed(path: Path) -> None:
     assert read_names(path) == read_names(path)
     path.write_bytes(data[: free + 8] + bytes(8) + data[free + 16 :])
     os.utime(path, ns=(1, 1))
-    with pytest.raises(UntrustedError, match="for ever"):
+    with pytest.raises(UntrustedError, match="or without end"):
         read_names(path)
+
+
+@pytest.mark.parametrize("userblock", [0, 512])
+def test_a_text_that_says_it_is_longer_than_the_file_is_not_allocated(
+    path: Path, userblock: int
+) -> None:
+    with h5py.File(path, "w", userblock_size=userblock) as file:
+        file["names"] = ["a", "b"]
+        file["one"] = "c"
+    assert read_names(path) == ["a", "b"]
+    data = path.read_bytes()
+    for name, row in (("names", 1), ("one", 0)):
+        with h5py.File(path, "r") as file:
+            at = file[name].id.get_offset() + 16 * row
+        path.write_bytes(data[:at] + (2**31).to_bytes(4, "little") + data[at + 4 :])
+        with (
+            open_hdf5(path) as guarded,
+            pytest.raises(UntrustedError, match=f"got 2,147 MB for '{name}'"),
+        ):
+            guarded.texts(name)
+        path.write_bytes(data)

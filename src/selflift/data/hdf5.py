@@ -28,6 +28,8 @@ FILTERS = {
 }  # fmt: skip
 DEFLATE_GROWTH = 1032
 LONGEST_NUMBER = 8
+# How texts are stored: how long each is, and the heap and the object in it that hold it.
+REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("object", "<u4")])
 
 
 @contextmanager
@@ -130,6 +132,7 @@ class Hdf5File:
                 f"expected '{name}' as a list of texts, got {dataset.ndim} dimensions; write it "
                 "again"
             )
+        self._check_lengths(name, dataset)
         if dataset.ndim == 0:
             return [str(dataset.asstr()[()])]
         found: list[str] = []
@@ -142,6 +145,17 @@ class Hdf5File:
             length += sum(map(len, found[start:]))
             check_promise(name, length, self._most)
         return found
+
+    def _check_lengths(self, name: str, texts: h5py.Dataset) -> None:
+        """Refuse texts that say they are longer than the file, which HDF5 allocates first."""
+        start = texts.id.get_offset()
+        if start is None or h5py.check_string_dtype(texts.dtype).length is not None:
+            return
+        with open(self._file.filename, "rb") as file:
+            file.seek(start)
+            places = np.fromfile(file, REFERENCE, texts.size)
+        if len(places):
+            check_promise(name, int(places["length"].max()), self._size)
 
     def _item(self, name: str) -> Any:
         """What lies under a name; ``None``: nothing."""

@@ -2,7 +2,8 @@
 
 A heap is a row of objects, the last of which, of number 0, is what is free. HDF5 goes on by the
 size that an object says it has: where that is nothing, or so large that it leads back, it reads for
-ever, in C, where no signal ends it. Such a heap is looked for before anything is read.
+ever, in C, where no signal ends it. And it allocates what a heap says it takes before it looks
+whether the file has as much. Such heaps are looked for before anything is read.
 """
 
 from __future__ import annotations
@@ -50,12 +51,13 @@ def check_heaps(path: str | os.PathLike[str], sizes: tuple[int, int]) -> None:
     most = about.st_size // OBJECT.size
     with open(path, "rb", buffering=0) as file, open(path, "rb") as heaps:
         for place in _places(file):
-            count = _objects(heaps, place, most)
+            size = _size(heaps, place)
+            count = _objects(heaps, place, size, most)
             most -= count or 0
-            if count is None or most < 0:
+            if count is None or most < 0 or place + size > about.st_size:
                 raise UntrustedError(
-                    f"expected sound HDF5, got texts (at byte {place}) that the library would read "
-                    "for ever; the file is damaged or means harm: get it again"
+                    f"expected sound HDF5, got texts (at byte {place}) that are longer than the "
+                    "file or without end; the file is damaged or means harm: get it again"
                 )
     _sound.add(key)
 
@@ -73,10 +75,13 @@ def _places(file: IO[bytes]) -> Iterator[int]:
         start, block = start + len(block) - len(kept), kept
 
 
-def _objects(file: IO[bytes], place: int, most: int) -> int | None:
-    """How many objects a heap has, up to one more than ``most``; ``None``: it has no end."""
+def _size(file: IO[bytes], place: int) -> int:
     file.seek(place + len(HEAP))
-    (size,) = SIZE.unpack(file.read(SIZE.size).ljust(SIZE.size, b"\0"))
+    return SIZE.unpack(file.read(SIZE.size).ljust(SIZE.size, b"\0"))[0]
+
+
+def _objects(file: IO[bytes], place: int, size: int, most: int) -> int | None:
+    """How many objects a heap has, up to one more than ``most``; ``None``: it has no end."""
     at, end, count = place + len(HEAP) + SIZE.size, place + size, 0
     while at + OBJECT.size <= end and count <= most:
         file.seek(at)
