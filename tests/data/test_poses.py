@@ -185,6 +185,13 @@ def test_a_wrong_shape_is_refused(poses: PoseSet, name: str, wrong: tuple, words
         dataclasses.replace(poses, **{name: np.zeros(wrong, getattr(poses, name).dtype)})
 
 
+@pytest.mark.parametrize("name", ["poses_2d", "poses_3d", "confidence"])
+def test_whole_numbers_are_refused(poses: PoseSet, name: str) -> None:
+    shape = (len(poses), 17, *{"poses_2d": (2,), "poses_3d": (3,)}.get(name, ()))
+    with pytest.raises(ValueError, match=f"expected {name} of floats, got int64; convert it with"):
+        dataclasses.replace(poses, **{name: np.ones(shape, np.int64)})
+
+
 def test_a_wrong_joint_count_in_a_file_names_file_and_remedy(path: Path) -> None:
     with h5py.File(path, "a") as file:
         wrong = file["poses_2d"][:, :16]

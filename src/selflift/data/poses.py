@@ -51,6 +51,10 @@ from selflift.untrusted import UntrustedError, in_a_line
 
 FORMAT = "selflift.poses"
 VERSION = 1
+TYPES = (
+    ("poses_2d", "floats", "f"), ("poses_3d", "floats", "f"), ("confidence", "floats", "f"),
+    ("frame", "integers", "iu"),
+)  # fmt: skip
 CONVENTIONS = {"unit_2d": "px", "unit_3d": "mm", "frame_3d": "camera"}
 
 
@@ -79,11 +83,12 @@ class PoseSet:
                 raise shape_error(name, shape, array.shape, self.skeleton)
         for name in LABELS:
             check_labels(name, getattr(self, name))
-        if self.frame.dtype.kind not in "iu":
-            raise ValueError(
-                f"poses: expected frame of integers, got {self.frame.dtype}; the file is "
-                "inconsistent"
-            )
+        for name, kind, letters in TYPES:
+            array = per_pose[name]
+            if array is not None and array.dtype.kind not in letters:
+                raise ValueError(
+                    f"poses: expected {name} of {kind}, got {array.dtype}; convert it with astype"
+                )
         if self.cameras is not None:
             for name in ("f_px", "size_px"):
                 column = getattr(self.cameras, name)
