@@ -7,7 +7,7 @@ import os
 from tests.fuzz.campaign import attack
 from tests.fuzz.targets import TARGETS
 
-# Some 2,500 files; the same ones each time, unless another seed is asked for.
+# Some 5,000 files; the same ones each time, unless another seed is asked for.
 CASES, SEED = 150, int(os.environ.get("SELFLIFT_FUZZ_SEED", "0"))
 
 
