@@ -36,6 +36,14 @@ def test_arguments_that_don_t_fit_are_refused(changes: dict, message: str) -> No
         network_of(Lifter, {**SMALL, **changes}, weights)
 
 
+@pytest.mark.parametrize("shape", [(0,), (2,), (0, 3)])
+def test_weights_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    weights = Lifter(**SMALL).state_dict()
+    for name in weights:
+        with pytest.raises(RuntimeError, match="shape|size mismatch"):
+            network_of(Lifter, SMALL, {**weights, name: torch.zeros(shape)})
+
+
 @pytest.mark.parametrize("arguments", [None, 3, "text", [SMALL]])
 def test_arguments_that_are_no_mapping_are_refused(arguments: object) -> None:
     with pytest.raises(TypeError, match="expected its arguments, a mapping"):
