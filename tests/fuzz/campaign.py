@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -98,7 +99,9 @@ def attack(
 
 
 def _end(done: subprocess.CompletedProcess[str]) -> str:
-    return f"ended by {done.returncode}: {done.stderr[-1500:]}"
+    # A list of a hundred libraries would hide where it was.
+    where = done.stderr.split("\nExtension modules: ")[0]
+    return f"ended by {done.returncode}: {where[-1500:]}"
 
 
 def _rest(todo: list[Job], last: Sequence | None) -> list[Job]:
@@ -121,6 +124,9 @@ def _child(
     resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
     by_name = {target.name: target for target in targets_of(targets)}
     faulthandler.enable()
+    # Once, and never stopped: each case's watchdog is a thread that frees memory as it starts, and
+    # CPython before 3.12.9 and 3.13.2 may crash if tracing starts or stops meanwhile (gh-128679).
+    tracemalloc.start()
     with tempfile.TemporaryDirectory() as made:
         for name, first, stop in jobs:
             sound = prepare(by_name[name], Path(made))

@@ -68,6 +68,8 @@ def try_case(
 ) -> tuple[str, str]:
     """Damage one of the files and read them.
 
+    ``tracemalloc`` has to be tracing.
+
     Args:
         target: The reader.
         sound: Its well-formed files.
@@ -112,7 +114,8 @@ def _outcome(target: Target, folder: Path, patience_s: float) -> tuple[str, str]
     before = signal.signal(signal.SIGPROF, slow)
     signal.setitimer(signal.ITIMER_PROF, patience_s)
     resident = _resident()
-    tracemalloc.start()
+    tracemalloc.reset_peak()
+    traced = tracemalloc.get_traced_memory()[0]
     started = time.process_time()
     outcome, message = "read", ""
     try:
@@ -133,8 +136,7 @@ def _outcome(target: Target, folder: Path, patience_s: float) -> tuple[str, str]
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
         # What C takes is seen by the process's own growth alone.
-        taken = max(tracemalloc.get_traced_memory()[1], _resident() - resident)
-        tracemalloc.stop()
+        taken = max(tracemalloc.get_traced_memory()[1] - traced, _resident() - resident)
     if outcome in ("read", "refused"):
         if taken > MOST_BYTES:
             outcome, message = "memory", f"{taken / 2**20:.0f} MiB; {message}"
