@@ -48,7 +48,7 @@ demo: venv ## Train the default on built-in synthetic data, evaluate it, say whe
 	@echo 'Checkpoints:'; find '$(DEMO_DIR)' -name '*.pt' | sort | sed 's/^/  /'
 
 test: venv ## Run the tests; make test ARGS="-k geometry" runs some of them
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-oldest: ## Run the tests with the oldest supported Python and versions (GBs of CUDA on Linux)
 	$(PYTHON_OLDEST) -m venv $(VENV_OLDEST)

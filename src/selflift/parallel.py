@@ -14,6 +14,7 @@ penalty is part of its objective. Gradients are summed once per update instead.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,6 +115,9 @@ def joined(device: torch.device, timeout_s: float = 600.0) -> Iterator[World]:
         yield found
     finally:
         _world = ALONE
+        # In PyTorch 2.4 gloo's threads need the interpreter's lock to let go of the last tensors
+        # that they summed, and the group's end waits for the threads, holding it.
+        time.sleep(0.1)
         dist.destroy_process_group()
 
 
