@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,10 @@ def load(path: Path) -> Checkpoint:
             "selflift checkpoint (a zip archive)",
         )
     try:
-        record = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # PyTorch 2.15 warns of the time that a sparse tensor takes, which is refused anyway.
+            warnings.filterwarnings("ignore", "Validating sparse tensor", UserWarning)
+            record = torch.load(path, map_location="cpu", weights_only=True)
         check_record(record, path.stat().st_size)
     except Exception as error:  # torch raises many kinds; all mean that the file is not ours
         raise _damaged(

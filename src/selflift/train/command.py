@@ -41,16 +41,18 @@ def run(config: TrainConfig, sweeps: bool = False) -> float:
         )
     if device.type == "cuda":
         parallel.take_device()
-    try:
-        with parallel.joined(device):
+    with parallel.joined(device):
+        try:
             return _train(config)
-    except parallel.ProcessLostError as error:
-        print(
-            f"selflift: error: training stopped: {error}; what was saved at the last validation is "
-            f"intact: go on with resume={config.output_dir}",
-            file=sys.stderr,
-        )
-        sys.exit(EXIT_PROCESS_LOST)
+        except parallel.ProcessLostError as error:
+            # Within: torchrun ends this process, too, before long, and leaving takes time.
+            print(
+                f"selflift: error: training stopped: {error}; what was saved at the last "
+                f"validation is intact: go on with resume={config.output_dir}",
+                file=sys.stderr,
+                flush=True,
+            )
+            sys.exit(EXIT_PROCESS_LOST)
 
 
 def _train(config: TrainConfig) -> float:
