@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from selflift.export.program import OLDEST_TORCH
 from selflift.geometry.normalise import Normaliser
 from selflift.lifting import LiftedPoses, PoseLifter
 from selflift.models import Lifter
@@ -31,6 +32,9 @@ KINDS = {
     ),
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
+needs_tracing = pytest.mark.skipif(
+    torch.__version__ < OLDEST_TORCH, reason=f"PyTorch older than {OLDEST_TORCH} exports no lifter"
+)
 
 
 def pose_lifter(kind: str, precision: str = "float32") -> PoseLifter:

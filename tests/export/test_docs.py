@@ -12,12 +12,13 @@ import pytest
 from selflift import checkpoint
 from selflift.checkpoint import Checkpoint
 from selflift.lifting import weights
-from tests.export.lifters import pose_lifter
+from tests.export.lifters import needs_tracing, pose_lifter
 
 PAGE = Path(__file__).parents[2] / "docs" / "export.md"
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="an installation without docs/")
 
 
+@needs_tracing
 def test_the_page_s_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("onnx", "onnxruntime", "onnxscript"):
         pytest.importorskip(package, reason="the extra 'export' is not installed")

@@ -10,7 +10,7 @@ import pytest
 
 from selflift.export import INPUTS, OUTPUTS, check, export_onnx, onnx_file
 from selflift.skeleton import H36M_17
-from tests.export.lifters import answer, asked, assert_same, pose_lifter
+from tests.export.lifters import answer, asked, assert_same, needs_tracing, pose_lifter
 
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
@@ -19,6 +19,7 @@ pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 ROOT = str(Path(__file__).parents[2])
 
 
+@needs_tracing
 @pytest.mark.parametrize("kind", ["all heads", "plain", "no camera"])
 def test_onnx_runtime_gives_the_pose_lifters_numbers(tmp_path: Path, kind: str) -> None:
     lifter, path = pose_lifter(kind), tmp_path / "lifter.onnx"
@@ -46,6 +47,7 @@ def test_onnx_runtime_gives_the_pose_lifters_numbers(tmp_path: Path, kind: str) 
     assert not any(word.encode() in whole for word in (ROOT, "site-packages", "/home/me"))
 
 
+@needs_tracing
 def test_a_file_that_computes_something_else_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,7 @@ def export_onnx(pose_lifter: PoseLifter, path: str | Path) -> float:
         By how much the file's poses differ from the lifter's, as a share of the body height.
 
     Raises:
-        ImportError: If the packages of the extra ``export`` are missing.
+        ImportError: If packages of the extra ``export`` are missing or PyTorch is older than 2.10.
         ValueError: If the file computes something else; nothing is written then.
         OSError: If it can't be written.
     """

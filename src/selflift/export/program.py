@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -15,6 +16,8 @@ from selflift.lifting import PoseLifter
 # One batch size for keypoints and confidences; the camera and the stature are one for all.
 _BATCH = {0: Dim("batch", min=1)}
 DYNAMIC = (_BATCH, _BATCH, None, None, None)
+# Older ones can't trace the lifter, or write what they traced.
+OLDEST_TORCH = "2.10"
 
 
 def export_program(pose_lifter: PoseLifter, path: str | Path) -> float:
@@ -28,6 +31,7 @@ def export_program(pose_lifter: PoseLifter, path: str | Path) -> float:
         By how much the file's poses differ from the lifter's, as a share of the body height.
 
     Raises:
+        ImportError: If PyTorch is older than 2.10.
         ValueError: If the file computes something else; nothing is written then.
         OSError: If it can't be written.
     """
@@ -35,15 +39,28 @@ def export_program(pose_lifter: PoseLifter, path: str | Path) -> float:
     with atomic_path(path) as temporary:
         with open(temporary, "wb") as file:
             torch.export.save(program_of(module), file)
-        with open(temporary, "rb") as file:
+        with open(temporary, "rb") as file, warnings.catch_warnings():
+            # PyTorch 2.10 tells of a buffer of its own that nobody writes to.
+            warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)
             loaded = torch.export.load(file).module()
         return check(path, lambda inputs: loaded(*inputs), module)
 
 
 def program_of(module: PixelLifter) -> ExportedProgram:
-    """The module as a graph of tensor operations, for any batch size."""
+    """The module as a graph of tensor operations, for any batch size.
+
+    Raises:
+        ImportError: If PyTorch is older than 2.10.
+    """
+    if torch.__version__ < OLDEST_TORCH:
+        raise ImportError(
+            f"selflift.export: expected PyTorch {OLDEST_TORCH} or newer, got "
+            f"{torch.__version__}; pip install 'selflift[export]'"
+        )
     with torch.no_grad():
-        program = torch.export.export(module, example(module, 3, seed=0), dynamic_shapes=DYNAMIC)
+        program = torch.export.export(
+            module, example(module, 3, seed=0), dynamic_shapes=DYNAMIC, strict=False
+        )
     for node in program.graph.nodes:
         # Where on this machine the code lies is nobody else's matter.
         node.meta.pop("stack_trace", None)
