@@ -1,7 +1,7 @@
 """Kills a training again and again, and compares how it ends with one that was left alone.
 
     python scripts/kill_and_resume.py
-    python scripts/kill_and_resume.py --kills 300 --seed 1 --folder /tmp/lives
+    python scripts/kill_and_resume.py --kills 300 --seed 1 --folder lives
     python scripts/kill_and_resume.py --device cuda
 
 Every life of the run ends by SIGKILL: half of them at a random moment, half in the midst of a save,

@@ -1,4 +1,4 @@
-"""Where HDF5 keeps texts: heaps, of which one kind of damage makes the library read in a circle.
+"""Where HDF5 keeps texts: heaps, damage to which makes the library read in a circle, or allocate.
 
 A heap is a row of objects, the last of which, of number 0, is what is free. HDF5 goes on by the
 size that an object says it has: where that is nothing, or so large that it leads back, it reads for
@@ -29,7 +29,7 @@ _sound: set[tuple[str, int, int]] = set()
 
 
 def check_heaps(path: str | os.PathLike[str], sizes: tuple[int, int]) -> None:
-    """Refuse a file with a heap that HDF5 would read for ever; a process looks once at each file.
+    """Refuse a heap that is longer than its file or has no end; a process looks once at each file.
 
     Args:
         path: The file.

@@ -35,9 +35,9 @@ def network_of(kind: type[Network], arguments: object, weights: Mapping[str, Ten
     _check(kind, arguments, len(weights))
     with torch.device("meta"):
         network = kind(**arguments)
-    types = {name: tensor.dtype for name, tensor in network.state_dict().items()}
-    own = {k: v.detach().to(types.get(k, v.dtype), copy=True) for k, v in weights.items()}
-    for name, tensor in network.state_dict().items():
+    expected = network.state_dict()
+    own = {k: v.detach().to(expected.get(k, v).dtype, copy=True) for k, v in weights.items()}
+    for name, tensor in expected.items():
         # Where a number should be, PyTorch 2.4 takes the first of a row, or fails if it is empty.
         if tensor.ndim == 0 and name in own and own[name].ndim:
             raise RuntimeError(f"size mismatch for {name}: {tuple(own[name].shape)} for one number")
