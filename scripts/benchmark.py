@@ -40,15 +40,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selflift import losses
 from selflift.config import TrainConfig
-from selflift.cycle import as_seen_by_discriminator, run_cycle
 from selflift.device import choose_device, choose_precision, keep_freed_memory, prefer_onednn
+from selflift.method import losses
+from selflift.method.batches import Batches, TrainingPoses, seeded
+from selflift.method.cycle import as_seen_by_discriminator, run_cycle
+from selflift.method.training_state import TrainState, lifter_arguments
+from selflift.method.training_step import train_step
+from selflift.method.views import ViewSampler
 from selflift.models import Lifter, PoseDiscriminator
-from selflift.train.batches import Batches, TrainingPoses, seeded
-from selflift.train.state import TrainState, lifter_arguments
-from selflift.train.step import train_step
-from selflift.views import ViewSampler
 
 SKELETON = "h36m_17"
 VARIANTS = ("plain", "engine", "bound")

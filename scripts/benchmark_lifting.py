@@ -29,7 +29,7 @@ import torch
 
 from selflift.device import choose_device, choose_precision, keep_freed_memory, prefer_onednn
 from selflift.geometry.normalise import Normaliser
-from selflift.lifting import PoseLifter
+from selflift.lift import PoseLifter
 from selflift.models import Lifter
 
 COLD = "import selflift; selflift.load('cmu17')([[[100.0 + j, 200.0 + j * j] for j in range(17)]])"

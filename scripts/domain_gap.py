@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from selflift import checkpoint
-from selflift.atomic import atomic_path
+from selflift.files.atomic_write import atomic_path
 from selflift.train.gap import DomainGap, Gap, domain_gap
 
 ROWS: dict[str, Callable[[Gap], float | tuple[float, ...]]] = {

@@ -31,9 +31,9 @@ import torch
 from selflift import checkpoint
 from selflift.checkpoint.archive import digest
 from selflift.config import TrainConfig
-from selflift.train import loop
-from selflift.train.folder import holds_run
-from selflift.train.loop import Run
+from selflift.train import trainer
+from selflift.train.run_folder import holds_run
+from selflift.train.trainer import Run
 
 # The calls that a save is made of.
 CALLS = ("fsync", "link", "replace", "chmod", "open", "close", "unlink")
@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--folder", help="where the runs go, and stay; default: a temporary one")
     given = parser.parse_args()
     # Pictures take most of the time, and nothing depends on them.
-    loop.tell_scenes = lambda *arguments: None
+    trainer.tell_scenes = lambda *arguments: None
     folder = Path(given.folder or tempfile.mkdtemp())
     draw = random.Random(given.seed)
 

@@ -1,8 +1,8 @@
 """Which number that needs no 3D truth ranks runs as their error does?
 
-Evaluates what 2D alone says (selflift.eval.unlabelled) and the true PA-MPJPE of several runs on one
-labelled split, and prints Markdown: a row per run, then Spearman's correlation of each number with
-the error over the runs. Choose by these on the validation split, not on the test split:
+Evaluates what 2D alone says (selflift.evaluate.without_truth) and the true PA-MPJPE of several
+runs on one labelled split, and prints Markdown: a row per run, then Spearman's correlation of each
+number with the error over the runs. Choose by these on the validation split, not on the test split:
 
     python scripts/label_free.py outputs/runs/* --checkpoint last
 
@@ -23,15 +23,15 @@ import numpy as np
 import torch
 
 from selflift.config import DataConfig, EvalConfig
-from selflift.data.poses import PoseSet
+from selflift.data.pose_set import PoseSet
 from selflift.data.source import load_split
-from selflift.eval.inputs import check_like_training, resolve_data
-from selflift.eval.lifted import lift_set
-from selflift.eval.metrics import pa_mpjpe
-from selflift.eval.ranks import rank_correlation
-from selflift.eval.unlabelled import MEANING, assess
-from selflift.lifting import Model, load_model
-from selflift.views import ViewSampler
+from selflift.evaluate.inputs import check_like_training, resolve_data
+from selflift.evaluate.lifted_set import lift_set
+from selflift.evaluate.metrics import pa_mpjpe
+from selflift.evaluate.ranks import rank_correlation
+from selflift.evaluate.without_truth import MEANING, assess
+from selflift.lift import Model, load_model
+from selflift.method.views import ViewSampler
 
 PROPER, REFLECTED = "PA-MPJPE (proper), mm", "PA-MPJPE (reflection), mm"
 

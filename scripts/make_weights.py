@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from selflift import checkpoint
-from selflift.data.poses import PoseSet
-from selflift.lifting import PoseLifter
-from selflift.lifting.model import checkpoint_path
-from selflift.lifting.weights import FOLDER, portable
+from selflift.data.pose_set import PoseSet
+from selflift.lift import PoseLifter
+from selflift.lift.bundled_weights import FOLDER, portable
+from selflift.lift.loaded_model import checkpoint_path
 from selflift.skeleton import Skeleton
 
 MOST_POSES = 20_000

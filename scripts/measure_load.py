@@ -33,8 +33,8 @@ started = time.perf_counter()
 from hydra import compose, initialize_config_dir
 from selflift.config import TrainConfig
 from selflift.config.folder import config_folder
-from selflift.doors import to_schema
-from selflift.train.loop import Run
+from selflift.cli.hydra_entry import to_schema
+from selflift.train.trainer import Run
 with initialize_config_dir(str(config_folder().resolve()), version_base=None):
     config = to_schema(compose("train", sys.argv[2:]), TrainConfig)
 memory = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -60,8 +60,8 @@ def write_set(path: Path, poses: int, confidence: bool, cameras: bool, truth: bo
 
     from selflift.config import RigConfig, SyntheticConfig
     from selflift.data import synthetic
+    from selflift.data.pose_set_writer import write_poses
     from selflift.data.rig import film_clip
-    from selflift.data.writer import write_poses
     from selflift.skeleton import H36M_17
 
     config = SyntheticConfig(

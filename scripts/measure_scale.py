@@ -24,7 +24,7 @@ TAKES_PER_ACTION = 2
 
 LOAD = """
 import sys, time
-from selflift.data.poses import PoseSet
+from selflift.data.pose_set import PoseSet
 started = time.perf_counter()
 poses = PoseSet.load(sys.argv[1], sys.argv[2].split(","))
 print(f"{len(poses):,} poses in {time.perf_counter() - started:.1f} s")
@@ -36,8 +36,8 @@ def write_raw(path: Path) -> None:
     # Not at the top: a process is charged for the memory of the one that starts it.
     from selflift.config import SyntheticConfig
     from selflift.data import synthetic
-    from selflift.data.h36m.cameras import SUBJECTS
-    from selflift.data.h36m.protocol import ACTIONS
+    from selflift.formats.h36m.cameras import SUBJECTS
+    from selflift.formats.h36m.protocol import ACTIONS
     from selflift.skeleton import H36M_17, H36M_32
 
     config = SyntheticConfig(

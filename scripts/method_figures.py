@@ -31,9 +31,8 @@ from torch import Tensor, nn
 
 from selflift import checkpoint
 from selflift.config import DataConfig, NoiseConfig, RigConfig, SyntheticConfig
-from selflift.cycle import run_cycle
 from selflift.data.noise import add_noise
-from selflift.data.poses import PoseSet
+from selflift.data.pose_set import PoseSet
 from selflift.data.rays import confidences_of, rays_of
 from selflift.data.source import load_split
 from selflift.geometry.anatomy import knee_score
@@ -41,13 +40,14 @@ from selflift.geometry.bodies import body_of, bones_of, recombine, rescale_bones
 from selflift.geometry.camera import backproject, project
 from selflift.geometry.normalise import Normalised, Normaliser, pose_size
 from selflift.geometry.rotation import azimuth, pitch, turn_about_root
+from selflift.method.cycle import run_cycle
+from selflift.method.domain_adapter import adapted
+from selflift.method.views import ViewSampler
 from selflift.models import DomainAdapter, Lifter
 from selflift.models.lifter import Lifted
 from selflift.skeleton import H36M_17
-from selflift.train.adapt import adapted
 from selflift.train.gap import known_shift
-from selflift.train.gather import true_bodies
-from selflift.views import ViewSampler
+from selflift.train.gather_poses import true_bodies
 from selflift.viz import LEFT_COLOUR, RIGHT_COLOUR, TRUNK_COLOUR, bone_colours, save_figure
 
 ROOT = Path(__file__).parents[1]

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
+from selflift.cli.hydra_entry import to_schema
 from selflift.config import TrainConfig
 from selflift.config.folder import config_folder
-from selflift.doors import to_schema
-from selflift.train.loop import Run
+from selflift.train.trainer import Run
 
 NARROW = [
     "experiment=smoke", "model.lifter.width=16", "model.lifter.num_blocks=1",

@@ -18,7 +18,7 @@ import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from selflift.config import RigConfig  # noqa: E402
-from selflift.data.poses import PoseSet  # noqa: E402
+from selflift.data.pose_set import PoseSet  # noqa: E402
 from selflift.data.rig import Clip, film  # noqa: E402
 from selflift.skeleton import H36M_17  # noqa: E402
 from tests import network  # noqa: E402

@@ -13,7 +13,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from selflift import doors
+from selflift.cli import hydra_entry
 from selflift.config import EvalConfig, PredictConfig, PrepareConfig, TrainConfig
 
 ROOT = Path(__file__).parents[1]
@@ -37,9 +37,9 @@ pytestmark = pytest.mark.skipif(not METHOD.is_file(), reason="an installation wi
 
 @cache
 def composed(*overrides: str) -> dict[str, object]:
-    with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
+    with initialize_config_dir(str(hydra_entry.config_folder()), version_base="1.3"):
         config = compose("train", list(overrides))
-    return OmegaConf.to_container(OmegaConf.structured(doors.to_schema(config, TrainConfig)))
+    return OmegaConf.to_container(OmegaConf.structured(hydra_entry.to_schema(config, TrainConfig)))
 
 
 def value(config: object, key: str) -> object:
@@ -134,13 +134,13 @@ def as_written(given: object) -> str:
 def test_every_command_that_is_shown_composes(page: Path) -> None:
     for command, overrides in commands(page.read_text(encoding="utf-8")):
         schema = SCHEMAS[command]
-        with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
+        with initialize_config_dir(str(hydra_entry.config_folder()), version_base="1.3"):
             given = [*overrides, *(f"{key}=x" for key in ("input", "output", "checkpoint"))]
             keys = {field.name for field in fields(schema)}
             known = [o for o in given if o in overrides or o.split("=")[0] in keys - {
                 o.split("=")[0] for o in overrides
             }]  # fmt: skip
-            doors.to_schema(compose(command, known), schema)  # type: ignore[arg-type]
+            hydra_entry.to_schema(compose(command, known), schema)  # type: ignore[arg-type]
 
 
 def test_commands_are_found() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from selflift.config import RigConfig, SyntheticConfig
 from selflift.data import synthetic
-from selflift.data.poses import Labels, PoseSet
+from selflift.data.pose_set import Labels, PoseSet
 from selflift.data.rig import film
 from selflift.skeleton import H36M_17
 

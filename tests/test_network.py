@@ -31,7 +31,7 @@ PATH_OF_A_USER = """
 import sys
 import numpy as np
 import selflift
-from selflift.cli import main
+from selflift.cli.main import main
 
 lifted = selflift.load("cmu17")(np.random.default_rng(0).uniform(100, 900, (3, 17, 2)))
 assert lifted.lifted.all()

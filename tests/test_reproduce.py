@@ -14,9 +14,9 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from hydra import compose, initialize_config_dir
 
-from selflift import doors
+from selflift.cli import hydra_entry
 from selflift.config import TrainConfig
-from selflift.train.check import check
+from selflift.train.config_check import check
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "reproduce.py"
 PA, REFLECTED, N = "pa_mpjpe_mm", "pa_mpjpe_reflected_mm", "n_mpjpe_mm"
@@ -95,8 +95,8 @@ def command(reproduce: ModuleType, tmp_path: Path) -> Callable[..., int]:
 
 
 def composed(*overrides: str) -> TrainConfig:
-    with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
-        return doors.to_schema(compose("train", list(overrides)), TrainConfig)
+    with initialize_config_dir(str(hydra_entry.config_folder()), version_base="1.3"):
+        return hydra_entry.to_schema(compose("train", list(overrides)), TrainConfig)
 
 
 @pytest.mark.parametrize(("row", "given"), list(product(ROWS, ("gt", "detected"))))
@@ -124,7 +124,7 @@ def test_a_row_applies_to_any_experiment_and_yields_to_the_command_line() -> Non
 
 
 def test_the_script_and_the_configs_name_the_same_rows(reproduce: ModuleType) -> None:
-    files = (doors.config_folder() / "ablation").glob("*.yaml")
+    files = (hydra_entry.config_folder() / "ablation").glob("*.yaml")
     assert {path.stem for path in files} == set(reproduce.ABLATION) == set(ABLATION)
 
 

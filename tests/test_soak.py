@@ -10,9 +10,9 @@ from types import ModuleType
 import pytest
 import torch
 
-from selflift.train import loop
+from selflift.train import trainer
 
-from .train.test_loop import small
+from .train.test_trainer import small
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "soak.py"
 # Growth per 10,000 steps that is no leak: what Matplotlib's caches take before they are full (some
@@ -54,7 +54,7 @@ def test_a_leak_is_noticed(
         kept.append([[] for _ in range(1000)])
         kept.append(torch.ones(2**24))
 
-    monkeypatch.setattr(loop, "tell_scenes", leaking)
+    monkeypatch.setattr(trainer, "tell_scenes", leaking)
     try:
         assert grows(soak, tmp_path / "run") == {"open_files", "objects", "resident_MiB"}
     finally:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from os import PathLike
 
-    from selflift.lifting import Camera, LiftedPoses, PoseLifter
+    from selflift.lift import Camera, LiftedPoses, PoseLifter
 
 __version__ = "0.1.0"
 
 __all__ = ["Camera", "LiftedPoses", "PoseLifter", "__version__", "load"]
 
-_LIFTING = ("Camera", "LiftedPoses", "PoseLifter")
+_LIFT = ("Camera", "LiftedPoses", "PoseLifter")
 
 
 def load(
@@ -28,26 +28,27 @@ def load(
     """A lifter that takes keypoints in pixels and gives poses in metres.
 
     Args:
-        name_or_path: The name of weights that come with selflift (:mod:`selflift.lifting.weights`
-            lists them), or else a checkpoint file (``.pt``, ``.safetensors``) or a run folder.
+        name_or_path: The name of weights that come with selflift
+            (:mod:`selflift.lift.bundled_weights` lists them), or else a checkpoint file (``.pt``,
+            ``.safetensors``) or a run folder.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         precision: ``"float32"``, ``"bfloat16"`` or ``"auto"``: bfloat16 where it is faster.
 
     Raises:
         ValueError: If there is no such name or file, or the file is unusable.
     """
-    from selflift.lifting import weights
+    from selflift.lift import bundled_weights
 
-    return weights.load(name_or_path, device, precision)
+    return bundled_weights.load(name_or_path, device, precision)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LIFTING:
+    if name not in _LIFT:
         raise AttributeError(f"module 'selflift' has no attribute '{name}'")
-    from selflift import lifting
+    from selflift import lift
 
-    return getattr(lifting, name)
+    return getattr(lift, name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LIFTING})
+    return sorted({*globals(), *_LIFT})

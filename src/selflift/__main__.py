@@ -1,5 +1,5 @@
 """``python -m selflift``."""
 
-from selflift.cli import main
+from selflift.cli.main import main
 
 main()

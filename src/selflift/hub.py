@@ -18,9 +18,9 @@ import torch
 
 import selflift
 from selflift import checkpoint
-from selflift.atomic import atomic_path
-from selflift.lifting import PoseLifter, load_model
-from selflift.lifting.weights import portable
+from selflift.files.atomic_write import atomic_path
+from selflift.lift import PoseLifter, load_model
+from selflift.lift.bundled_weights import portable
 
 try:
     from huggingface_hub import ModelCard, ModelHubMixin, hf_hub_download, try_to_load_from_cache

@@ -9,20 +9,20 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from selflift import doors
+from selflift.cli import hydra_entry
 from selflift.config import EvalConfig, PredictConfig, PrepareConfig, TrainConfig, to_yaml
 
 GROUPS = ("data", "model", "view", "loss", "optim", "trainer", "experiment")
 CHOICES = [
     f"{group}={path.stem}"
     for group in GROUPS
-    for path in sorted((doors.config_folder() / group).glob("*.yaml"))
+    for path in sorted((hydra_entry.config_folder() / group).glob("*.yaml"))
 ]
 
 
 def composed(*overrides: str) -> TrainConfig:
-    with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
-        return doors.to_schema(compose("train", list(overrides)), TrainConfig)
+    with initialize_config_dir(str(hydra_entry.config_folder()), version_base="1.3"):
+        return hydra_entry.to_schema(compose("train", list(overrides)), TrainConfig)
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -36,7 +36,7 @@ def test_the_dataclasses_default_to_the_default_run() -> None:
 
 
 def test_the_default_run_states_every_number() -> None:
-    with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
+    with initialize_config_dir(str(hydra_entry.config_folder()), version_base="1.3"):
         stated = OmegaConf.to_container(compose("train"), resolve=True)
 
     def keys(tree: dict, prefix: str = "") -> set[str]:
@@ -50,15 +50,15 @@ def test_the_default_run_states_every_number() -> None:
 
 
 def test_every_key_of_the_evaluation_is_stated() -> None:
-    with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
+    with initialize_config_dir(str(hydra_entry.config_folder()), version_base="1.3"):
         config = compose("eval", ["checkpoint=x"])
     assert set(config) == set(asdict(EvalConfig()))
 
 
 def prepared(*overrides: str) -> PrepareConfig:
-    with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
+    with initialize_config_dir(str(hydra_entry.config_folder()), version_base="1.3"):
         config = compose("prepare", ["input=in", "output=out.h5", *overrides])
-        return doors.to_schema(config, PrepareConfig)
+        return hydra_entry.to_schema(config, PrepareConfig)
 
 
 def test_the_dataclasses_default_to_the_default_conversion() -> None:
@@ -66,11 +66,11 @@ def test_the_dataclasses_default_to_the_default_conversion() -> None:
 
 
 def test_the_dataclasses_default_to_the_default_prediction() -> None:
-    with initialize_config_dir(str(doors.config_folder()), version_base="1.3"):
-        config = doors.to_schema(compose("predict", ["input=in"]), PredictConfig)
+    with initialize_config_dir(str(hydra_entry.config_folder()), version_base="1.3"):
+        config = hydra_entry.to_schema(compose("predict", ["input=in"]), PredictConfig)
         assert config == PredictConfig(input="in")
         several = ["input=in", "output=[a.npz,b.bvh]", "camera.f_px=[900,901]"]
-        config = doors.to_schema(compose("predict", several), PredictConfig)
+        config = hydra_entry.to_schema(compose("predict", several), PredictConfig)
     assert config.output == ["a.npz", "b.bvh"] and config.camera.f_px == [900, 901]
 
 
@@ -85,7 +85,7 @@ def test_a_config_written_as_yaml_reads_back_the_same(tmp_path: Path) -> None:
     config = composed("experiment=cmu", "optim.lr=1e-5", "seed=7", "output_dir='a: b # c'")
     path = tmp_path / "config.yaml"
     path.write_text(to_yaml(config))
-    assert doors.load_yaml(path, TrainConfig) == config
+    assert hydra_entry.load_yaml(path, TrainConfig) == config
 
 
 def test_data_root_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,13 +112,13 @@ def test_unknown_keys_and_wrong_types_name_the_key(override: str, message: str) 
 def test_a_damaged_config_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     with pytest.raises(ValueError, match="no such file"):
-        doors.load_yaml(path, TrainConfig)
+        hydra_entry.load_yaml(path, TrainConfig)
     path.write_text("a: [1, ")
     with pytest.raises(ValueError, match="expected YAML, got a damaged file"):
-        doors.load_yaml(path, TrainConfig)
+        hydra_entry.load_yaml(path, TrainConfig)
     path.write_text("- 1\n- 2\n")
     with pytest.raises(ValueError, match="expected a mapping, got ListConfig"):
-        doors.load_yaml(path, TrainConfig)
+        hydra_entry.load_yaml(path, TrainConfig)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_nothing_in_a_runs_config_is_looked_up_or_unfolded(
     assert old in text
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(ValueError, match=rf"config.yaml'.*got {got}|{got}") as caught:
-        doors.load_yaml(path, TrainConfig)
+        hydra_entry.load_yaml(path, TrainConfig)
     assert "nobody" not in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -151,7 +151,7 @@ def test_references_to_references_are_not_unfolded(tmp_path: Path) -> None:
     lines = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 20)]
     path.write_text("\n".join(["a0: &a0 [x, x]", *lines]))
     with pytest.raises(ValueError, match="line 1: expected plain values, got a reference"):
-        doors.load_yaml(path, TrainConfig)
+        hydra_entry.load_yaml(path, TrainConfig)
 
 
 @pytest.mark.parametrize(
@@ -173,5 +173,5 @@ def test_another_config_is_refused_in_one_line_that_names_it(
     path = tmp_path / "config.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match=rf"^config '{path}': .*{message}") as caught:
-        doors.load_yaml(path, TrainConfig)
+        hydra_entry.load_yaml(path, TrainConfig)
     assert str(caught.value).isprintable() and len(str(caught.value)) < 700

@@ -16,7 +16,7 @@ from selflift.data.noise import (
     STD,
     add_noise,
 )  # fmt: skip
-from selflift.data.poses import Labels, PoseSet
+from selflift.data.pose_set import Labels, PoseSet
 from selflift.skeleton import COCO_17, COCO_17_HIP, H36M_17, H36M_32, OPENPOSE_BODY_25, Skeleton
 
 QUIET = NoiseConfig(

@@ -11,7 +11,7 @@ import torch
 from scipy.stats import kstest, norm
 
 from selflift.config import RigConfig
-from selflift.data.poses import PoseSet
+from selflift.data.pose_set import PoseSet
 from selflift.data.rig import Clip, film, film_clip, rig_poses
 from selflift.geometry.camera import camera_to_world, project_pixels
 from selflift.skeleton import H36M_17

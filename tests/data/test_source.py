@@ -10,7 +10,7 @@ import pytest
 
 from selflift.config import DataConfig, NoiseConfig, SubjectsConfig, SyntheticConfig
 from selflift.data.noise import add_noise
-from selflift.data.poses import Labels, PoseSet
+from selflift.data.pose_set import Labels, PoseSet
 from selflift.data.source import load_split
 
 SMALL = SyntheticConfig(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from selflift.export.program import OLDEST_TORCH
 from selflift.geometry.normalise import Normaliser
-from selflift.lifting import LiftedPoses, PoseLifter
+from selflift.lift import LiftedPoses, PoseLifter
 from selflift.models import Lifter
 
 SHARES = tuple(np.linspace(0, 2, 17).tolist())

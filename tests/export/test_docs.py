@@ -11,7 +11,7 @@ import pytest
 
 from selflift import checkpoint
 from selflift.checkpoint import Checkpoint
-from selflift.lifting import weights
+from selflift.lift import bundled_weights
 from tests.export.lifters import needs_tracing, pose_lifter
 
 PAGE = Path(__file__).parents[2] / "docs" / "export.md"
@@ -37,7 +37,7 @@ def test_the_page_s_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             return "url"
 
     monkeypatch.setattr(hub_mixin, "HfApi", Hub)
-    monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
+    monkeypatch.setattr(bundled_weights, "FOLDER", tmp_path / "weights")
     monkeypatch.chdir(tmp_path)
     made = pose_lifter("mirror")
     content = Checkpoint(made.metadata, made.lifter.state_dict())

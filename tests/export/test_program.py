@@ -12,7 +12,7 @@ from torch.torch_version import TorchVersion
 
 from selflift import device
 from selflift.export import check, export_onnx, export_program
-from selflift.lifting import PoseLifter
+from selflift.lift import PoseLifter
 from tests.export.lifters import answer, asked, assert_same, needs_tracing, pose_lifter
 
 ROOT = str(Path(__file__).parents[2])

@@ -10,17 +10,17 @@ import h5py
 import numpy as np
 
 from selflift.config import H36MOptions, KeypointOptions, PredictConfig, PrepareConfig
-from selflift.predict.takes import open_input
-from selflift.prepare.sources import find_source
+from selflift.formats.registry import find_source
+from selflift.lift.keypoint_input import open_input
 from tests.conftest import STANDING
-from tests.data.h36m import test_cdf as cdf
-from tests.data.h36m import test_fetch as fetch
-from tests.data.h36m import test_mmpose as mmpose
-from tests.data.h36m import test_motionbert as motionbert
-from tests.data.h36m import videopose3d_files as videopose3d
-from tests.data.keypoints import test_custom as custom
-from tests.data.keypoints import test_detectron as detectron
-from tests.data.mpi_inf_3dhp import studio
+from tests.formats.h36m import test_cdf as cdf
+from tests.formats.h36m import test_fetch as fetch
+from tests.formats.h36m import test_mmpose as mmpose
+from tests.formats.h36m import test_motionbert as motionbert
+from tests.formats.h36m import videopose3d_files as videopose3d
+from tests.formats.keypoints import test_custom as custom
+from tests.formats.keypoints import test_detectron as detectron
+from tests.formats.mpi_inf_3dhp import studio
 from tests.fuzz.archive_damage import NPY, NPZ, PICKLE
 from tests.fuzz.hdf5_damage import HDF5
 from tests.fuzz.own_formats import read_source

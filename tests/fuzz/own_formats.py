@@ -12,16 +12,16 @@ import selflift
 from selflift import checkpoint
 from selflift.config import EvalConfig, PrepareConfig, RigConfig, TrainConfig
 from selflift.data import cmu, synthetic
-from selflift.data.poses import PoseSet
+from selflift.data.pose_set import PoseSet
 from selflift.data.rays import rays_of
 from selflift.data.rig import film
-from selflift.eval.inputs import resolve_data
+from selflift.evaluate.inputs import resolve_data
+from selflift.formats.registry import find_source
 from selflift.hub import HubLifter
-from selflift.lifting import load_model
+from selflift.lift import load_model
 from selflift.models import DomainAdapter
-from selflift.prepare.sources import find_source
 from selflift.skeleton import H36M_17
-from selflift.train.loop import Run
+from selflift.train.trainer import Run
 from tests.data.test_cmu import write as write_cmu
 from tests.fuzz.archive_damage import NPZ
 from tests.fuzz.checkpoint_damage import CHECKPOINT, WEIGHTS

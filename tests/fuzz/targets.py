@@ -4,8 +4,8 @@ from __future__ import annotations
 
 # Before tests.conftest, which has types checked in whatever is imported after it: users' are not.
 import selflift.hub
-import selflift.predict.takes
-import selflift.train.loop  # noqa: F401
+import selflift.lift.keypoint_input
+import selflift.train.trainer  # noqa: F401
 from tests.fuzz.binary_formats import BINARY_FORMATS
 from tests.fuzz.own_formats import OWN_FORMATS
 from tests.fuzz.target import Target

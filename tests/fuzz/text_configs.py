@@ -16,12 +16,13 @@ from typing import Any
 
 import torch
 
-from selflift import checkpoint, doors
+from selflift import checkpoint
 from selflift.checkpoint import Checkpoint
+from selflift.cli import hydra_entry
 from selflift.config import EvalConfig, TrainConfig, to_yaml
-from selflift.eval.inputs import resolve_data
+from selflift.evaluate.inputs import resolve_data
 from selflift.geometry.normalise import Normaliser
-from selflift.lifting import PoseLifter
+from selflift.lift import PoseLifter
 from selflift.models import Lifter
 from selflift.skeleton import COCO_17, Skeleton
 from tests.fuzz.target import Target
@@ -38,7 +39,7 @@ def _config(folder: Path) -> None:
 
 def _read_config(folder: Path) -> None:
     os.environ["SELFLIFT_FUZZ_SECRET"] = SECRET
-    config = doors.load_yaml(folder / "config.yaml", TrainConfig)
+    config = hydra_entry.load_yaml(folder / "config.yaml", TrainConfig)
     if SECRET in repr(config) or os.environ["HOME"] in repr(config):
         raise RuntimeError("a config has read the environment")
 

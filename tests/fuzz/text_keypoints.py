@@ -13,14 +13,14 @@ import numpy as np
 import torch
 
 from selflift.config import KeypointOptions, PredictConfig, PrepareConfig
+from selflift.formats.convert import prepare
+from selflift.formats.registry import SOURCES
 from selflift.geometry.normalise import Normaliser
-from selflift.lifting import PoseLifter
+from selflift.lift import PoseLifter
+from selflift.lift.keypoint_input import open_input
+from selflift.lift.outputs import write_all
+from selflift.lift.predict import predict
 from selflift.models import Lifter
-from selflift.predict.files import write_all
-from selflift.predict.run import predict
-from selflift.predict.takes import open_input
-from selflift.prepare.convert import prepare
-from selflift.prepare.sources import SOURCES
 from selflift.skeleton import COCO_17
 from tests.fuzz.target import Target
 from tests.fuzz.text_damage import again, encoded, in_json, many, one_line, words

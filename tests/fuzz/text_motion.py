@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from selflift.config import PrepareConfig
-from selflift.data.mpi_inf_3dhp.calibration import read_calibration
-from selflift.data.takes import Report
-from selflift.prepare.sources import SOURCES
-from tests.data.mocap.acclaim_files import cmu_bones, random_amc, write_amc, write_asf
-from tests.data.mocap.bvh_files import human_joints, random_bvh, write_bvh
-from tests.data.mpi_inf_3dhp.studio import calibration_text
+from selflift.data.recording import Report
+from selflift.formats.mpi_inf_3dhp.calibration import read_calibration
+from selflift.formats.registry import SOURCES
+from tests.formats.mocap.acclaim_files import cmu_bones, random_amc, write_amc, write_asf
+from tests.formats.mocap.bvh_files import human_joints, random_bvh, write_bvh
+from tests.formats.mpi_inf_3dhp.studio import calibration_text
 from tests.fuzz.target import Target
 from tests.fuzz.text_damage import encoded, many, one_line, words
 

@@ -14,7 +14,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from selflift.cycle import keep_in_front
 from selflift.geometry import align
 from selflift.geometry.anatomy import forward_direction, knee_score
 from selflift.geometry.bodies import body_of, bones_of, foreshortened, recombine
@@ -45,6 +44,7 @@ from selflift.geometry.rotation import (
     turn_about_root,
     turn_back,
 )
+from selflift.method.cycle import keep_in_front
 from selflift.models import Lifter
 from selflift.skeleton import H36M_17
 from tests.geometry.extremes import SHAPES, body

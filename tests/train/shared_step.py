@@ -12,11 +12,11 @@ import torch
 
 from selflift import parallel
 from selflift.config import TrainConfig
-from selflift.cycle import NextFrames
-from selflift.train.batches import Batch
-from selflift.train.state import TrainState
-from selflift.train.step import train_step
-from selflift.views import ViewSampler
+from selflift.method.batches import Batch
+from selflift.method.cycle import NextFrames
+from selflift.method.training_state import TrainState
+from selflift.method.training_step import train_step
+from selflift.method.views import ViewSampler
 
 POSES = 37  # not to be shared out evenly
 

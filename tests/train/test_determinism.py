@@ -18,12 +18,12 @@ from selflift import checkpoint, device
 from selflift.checkpoint.archive import digest
 from selflift.config import TrainConfig
 from selflift.device import CUBLAS_CONFIG, make_deterministic
-from selflift.train.check import check
-from selflift.train.loop import Run
-from selflift.train.record import defining
-from selflift.train.state import TrainState
-from selflift.train.step import train_step
-from selflift.views import KINDS, ViewSampler
+from selflift.method.training_state import TrainState
+from selflift.method.training_step import train_step
+from selflift.method.views import KINDS, ViewSampler
+from selflift.train.config_check import check
+from selflift.train.run_metadata import defining
+from selflift.train.trainer import Run
 from tests.train.devices import DEVICES
 from tests.train.nondeterministic import (
     WITH_A_DETERMINISTIC_VARIANT,

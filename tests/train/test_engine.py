@@ -11,16 +11,16 @@ import pytest
 import torch
 
 from selflift.config import TrainConfig
-from selflift.cycle import CycleOutput, NextFrames
-from selflift.losses import GAMES
+from selflift.method.adversary import Redirect
+from selflift.method.batches import Batch
+from selflift.method.cycle import CycleOutput, NextFrames
+from selflift.method.losses import GAMES
+from selflift.method.training_state import TrainState, shares_pass
+from selflift.method.training_step import train_step
+from selflift.method.views import ViewSampler
 from selflift.models.blocks import ResidualTrunk
-from selflift.train.batches import Batch
-from selflift.train.check import check
-from selflift.train.game import Redirect
-from selflift.train.graph import GraphedStep, Left, suits
-from selflift.train.state import TrainState, shares_pass
-from selflift.train.step import train_step
-from selflift.views import ViewSampler
+from selflift.train.config_check import check
+from selflift.train.cuda_graph import GraphedStep, Left, suits
 
 CPU = torch.device("cpu")
 

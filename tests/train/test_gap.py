@@ -15,11 +15,11 @@ from torch import nn
 
 from selflift import checkpoint
 from selflift.config import TrainConfig
-from selflift.data.poses import PoseSet
+from selflift.data.pose_set import PoseSet
 from selflift.models import DomainAdapter, Lifter
 from selflift.skeleton import H36M_17
 from selflift.train.gap import domain_gap
-from selflift.train.loop import Run
+from selflift.train.trainer import Run
 from selflift.train.two_sample import (
     Sample,
     accuracies,
@@ -27,7 +27,7 @@ from selflift.train.two_sample import (
     energy_test,
     split_by,
 )
-from tests.train.test_loop import small
+from tests.train.test_trainer import small
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "domain_gap.py"
 

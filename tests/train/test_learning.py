@@ -8,7 +8,7 @@ import torch
 
 from selflift.config import TrainConfig
 from selflift.geometry.align import procrustes
-from selflift.train.loop import Run
+from selflift.train.trainer import Run
 
 
 def test_training_beats_the_flat_baseline_and_is_not_mirrored(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_a_lost_process_ends_the_run_which_can_go_on(tmp_path: Path) -> None:
     assert reached % 20 == 0 and reached > 0
     code = (
         "from pathlib import Path; from selflift import doors; "
-        "from selflift.config import TrainConfig; from selflift.train.loop import Run; "
+        "from selflift.config import TrainConfig; from selflift.train.trainer import Run; "
         f"config = doors.load_yaml(Path({str(folder)!r}) / 'config.yaml', TrainConfig); "
         "print('reached', Run(config, resume=True).state.step)"
     )

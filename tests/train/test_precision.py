@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from selflift.geometry.rotation import azimuth, pitch
-from selflift.train.batches import Batch
-from selflift.train.state import TrainState
-from selflift.train.step import train_step
-from selflift.views import ViewSampler
+from selflift.method.batches import Batch
+from selflift.method.training_state import TrainState
+from selflift.method.training_step import train_step
+from selflift.method.views import ViewSampler
 from tests.geometry.extremes import SHAPES, body
 from tests.train.test_engine import tiny
 

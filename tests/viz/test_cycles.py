@@ -11,9 +11,9 @@ from matplotlib.collections import LineCollection
 from torch import Tensor
 
 from selflift.geometry.camera import project
+from selflift.method.views import ViewSampler
 from selflift.models import Lifter
 from selflift.models.lifter import Lifted
-from selflift.views import ViewSampler
 from selflift.viz import plot_cycle
 
 

@@ -13,7 +13,7 @@ import torch
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from selflift.cycle import CycleOutput
+from selflift.method.cycle import CycleOutput
 from selflift.skeleton import H36M_17
 from selflift.viz import (
     LEFT_COLOUR,

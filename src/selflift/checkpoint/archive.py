@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selflift.atomic import atomic_path
 from selflift.checkpoint.content import (
     FORMAT,
     VERSION,
@@ -25,7 +24,8 @@ from selflift.checkpoint.content import (
     unwritten,
 )
 from selflift.checkpoint.record import check_archive, check_record
-from selflift.untrusted import UntrustedError
+from selflift.files.atomic_write import atomic_path
+from selflift.files.untrusted import UntrustedError
 
 
 def save(path: str | Path, content: Checkpoint, keep: bool = False) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selflift.untrusted import UntrustedError, check_nesting
+from selflift.files.untrusted import UntrustedError, check_nesting
 
 # How torch.save's archives begin. What begins otherwise torch reads by older formats' rules, which
 # could be made to run code (CVE-2025-32434, before torch 2.6), even with an archive at its end.

@@ -13,7 +13,6 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from selflift.atomic import atomic_path
 from selflift.checkpoint.content import (
     FORMAT,
     VERSION,
@@ -22,6 +21,7 @@ from selflift.checkpoint.content import (
     in_a_line,
     unwritten,
 )
+from selflift.files.atomic_write import atomic_path
 
 SUFFIX = ".safetensors"
 # Ours are some 20 kB long; the format's own limit of 100 MB takes a GiB to parse.

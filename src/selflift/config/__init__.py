@@ -1,13 +1,13 @@
 """The typed schema of every command: types and defaults here, numbers in ``configs/``."""
 
-from selflift.config.data import (
+from selflift.config.data_schema import (
     DataConfig,
     NoiseConfig,
     RigConfig,
     SubjectsConfig,
     SyntheticConfig,
 )
-from selflift.config.evaluate import (
+from selflift.config.eval_schema import (
     EvalConfig,
     EvalDataConfig,
 )
@@ -15,18 +15,18 @@ from selflift.config.plain import (
     from_plain,
     to_yaml,
 )
-from selflift.config.predict import (
+from selflift.config.predict_schema import (
     CameraOptions,
     PredictConfig,
 )
-from selflift.config.prepare import (
+from selflift.config.prepare_schema import (
     H36MOptions,
     KeypointOptions,
     MocapOptions,
     MPIInf3DHPOptions,
     PrepareConfig,
 )
-from selflift.config.train import (
+from selflift.config.train_schema import (
     AdapterConfig,
     BonesConfig,
     CompositeConfig,

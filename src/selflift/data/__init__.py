@@ -1,6 +1,6 @@
 """Pose sets and where they come from."""
 
-from selflift.data.poses import Cameras, Labels, PoseSet
+from selflift.data.pose_set import Cameras, Labels, PoseSet
 from selflift.data.rig import Clip, film
 from selflift.data.source import load_split
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from selflift.data.archives import npz_keys, read_npz
 from selflift.data.rig import Clip
-from selflift.data.takes import ImportFileError
+from selflift.files.array_archives import npz_keys, read_npz
+from selflift.files.untrusted import ImportFileError
 from selflift.geometry.normalise import skeleton_height
 from selflift.skeleton import H36M_17
 

@@ -36,7 +36,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from selflift.config import NoiseConfig
-from selflift.data.poses import PoseSet
+from selflift.data.pose_set import PoseSet
 from selflift.skeleton import Skeleton
 
 KINDS = ("none", "detector")

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selflift.data.poses import PoseSet
+from selflift.data.pose_set import PoseSet
 from selflift.geometry.camera import pixels_to_rays
 from selflift.skeleton import Skeleton
 

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from selflift.config import RigConfig
-from selflift.data.poses import Cameras, Labels, PoseSet
-from selflift.data.takes import Take, View
+from selflift.data.pose_set import Cameras, Labels, PoseSet
+from selflift.data.recording import Take, View
 from selflift.geometry.camera import Intrinsics, project_pixels, world_to_camera
 from selflift.skeleton import Skeleton
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from selflift.config import DataConfig
 from selflift.data import cmu, synthetic
 from selflift.data.noise import add_noise, check_noise
-from selflift.data.parts import PoseParts, parts_of, parts_of_file
-from selflift.data.poses import PoseSet
+from selflift.data.pose_set import PoseSet
 from selflift.data.rig import film
+from selflift.data.streamed_set import PoseParts, parts_of, parts_of_file
 from selflift.skeleton import H36M_17
 
 SOURCES = ("synthetic", "cmu", "files")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from selflift.data.columns import Recorded
-from selflift.data.poses import PoseSet
+from selflift.data.pose_set import PoseSet
 
 NO_FRAME = -1
 # Poses that are looked at together: what they take in memory is the set's no more.

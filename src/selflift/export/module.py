@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selflift.lifting import PoseLifter
-from selflift.lifting.metres import can_be_lifted, in_metres
+from selflift.lift import PoseLifter
+from selflift.lift.metres import can_be_lifted, in_metres
 from selflift.skeleton import Skeleton
 
 INPUTS = ("keypoints", "confidence", "f_px", "c_px", "stature_m")

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 import selflift
-from selflift.atomic import atomic_path
 from selflift.export.check import check, example
 from selflift.export.module import INPUTS, OUTPUTS, PixelLifter
 from selflift.export.program import DYNAMIC, program_of
-from selflift.lifting import PoseLifter
+from selflift.files.atomic_write import atomic_path
+from selflift.lift import PoseLifter
 
 
 def export_onnx(pose_lifter: PoseLifter, path: str | Path) -> float:

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch.export import Dim, ExportedProgram
 
-from selflift.atomic import atomic_path
 from selflift.export.check import check, example
 from selflift.export.module import PixelLifter
-from selflift.lifting import PoseLifter
+from selflift.files.atomic_write import atomic_path
+from selflift.lift import PoseLifter
 
 # One batch size for keypoints and confidences; the camera and the stature are one for all.
 _BATCH = {0: Dim("batch", min=1)}

@@ -85,7 +85,7 @@ def project_unchecked(X: Float[Tensor, "*batch J 3"]) -> Float[Tensor, "*batch J
     """:func:`project` in tensor operations alone, for depths that are known to be above 0.
 
     Args:
-        X: Points in front of the camera, such as :func:`selflift.cycle.keep_in_front` gives.
+        X: Points in front of the camera, such as :func:`selflift.method.cycle.keep_in_front` gives.
 
     Returns:
         Points in the normalised plane; no image of what is not in front.

@@ -2,7 +2,7 @@
 
 from selflift.skeleton.convert import PARTS, Converted, convert, derived_joints
 from selflift.skeleton.layout import NO_HEAD, Skeleton
-from selflift.skeleton.layouts import (
+from selflift.skeleton.layout_tables import (
     CMU_31,
     COCO_17,
     COCO_17_HIP,

@@ -1,9 +1,9 @@
-"""``python -m selflift.train``."""
+"""``python -m selflift.train``; the command itself is :mod:`selflift.cli.train`."""
 
-from selflift.interrupt import leave_at_once
+from selflift.cli.interrupt import leave_at_once
 
 leave_at_once()
 
-from selflift.train.cli import main  # noqa: E402
+from selflift.cli.train import main  # noqa: E402
 
 main()

@@ -31,14 +31,14 @@ from torch import Tensor
 from selflift import checkpoint
 from selflift.config import DataConfig, NoiseConfig, NormaliseConfig, from_plain
 from selflift.data.noise import add_noise
-from selflift.data.poses import PoseSet
+from selflift.data.pose_set import PoseSet
 from selflift.data.rays import rays_of
 from selflift.data.source import SPLITS, load_split
 from selflift.geometry.normalise import Normaliser
+from selflift.method.domain_adapter import adapted
 from selflift.models import DomainAdapter
 from selflift.skeleton import Skeleton
-from selflift.train.adapt import adapted
-from selflift.train.setup import source_normaliser
+from selflift.train.training_data import source_normaliser
 from selflift.train.two_sample import (
     EnergyTest,
     Sample,

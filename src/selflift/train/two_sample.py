@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from selflift.data.poses import PoseSet
+from selflift.data.pose_set import PoseSet
 from selflift.data.streams import streams
 from selflift.models import PoseDiscriminator
 

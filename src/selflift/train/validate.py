@@ -25,12 +25,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from selflift.cycle import CycleOutput, as_seen_by_discriminator, run_cycle
 from selflift.geometry.anatomy import knee_score
 from selflift.geometry.normalise import relative_bone_lengths
+from selflift.method.cycle import CycleOutput, as_seen_by_discriminator, run_cycle
+from selflift.method.views import ViewSampler
 from selflift.models import Lifter
 from selflift.skeleton import Skeleton
-from selflift.views import ViewSampler
 
 ENERGY_POSES = 2048
 

@@ -15,7 +15,7 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
-from selflift.atomic import atomic_path
+from selflift.files.atomic_write import atomic_path
 from selflift.skeleton import Skeleton
 from selflift.viewer.encode import choose_step, encode_person
 from selflift.viewer.people import Person, check, floor_height

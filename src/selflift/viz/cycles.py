@@ -8,9 +8,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from selflift.cycle import run_cycle
+from selflift.method.cycle import run_cycle
+from selflift.method.views import ViewSampler
 from selflift.models import Lifter
-from selflift.views import ViewSampler
 from selflift.viz.figures import figure_cycle
 from selflift.viz.given import Poses
 

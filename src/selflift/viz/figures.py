@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from selflift.cycle import CycleOutput
+from selflift.method.cycle import CycleOutput
 from selflift.skeleton import Skeleton
 from selflift.viz.drawing import frame
 from selflift.viz.page import grid, label_row

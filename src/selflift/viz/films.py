@@ -14,7 +14,7 @@ from matplotlib.animation import AbstractMovieWriter, FFMpegWriter, FuncAnimatio
 from matplotlib.figure import Figure
 from PIL import Image
 
-from selflift.atomic import atomic_path
+from selflift.files.atomic_write import atomic_path
 
 # GIF counts hundredths of a second, and viewers slow down what is shown for less than two.
 GIF_MOST_FPS = 50.0

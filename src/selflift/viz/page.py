@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from selflift.atomic import atomic_path
+from selflift.files.atomic_write import atomic_path
 from selflift.viz.drawing import (
     LEFT_COLOUR,
     PALE_WIDTH,

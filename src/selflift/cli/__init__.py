@@ -1,0 +1,1 @@
+"""The commands: train, eval, predict and prepare, and their configs by Hydra."""

@@ -1,0 +1,1 @@
+"""Files: safe readers of untrusted files, and atomic writes."""

@@ -1,0 +1,77 @@
+"""Pose sets as a source: to thin them, to convert their layout, to leave out incomplete poses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from selflift.data.pose_set import FORMAT, Cameras, PoseSet
+from selflift.data.recording import Recordings, Report, Take, View
+from selflift.files.hdf5 import open_hdf5
+
+
+def recognise(path: Path) -> bool:
+    """Whether this is a pose set."""
+    try:
+        with open_hdf5(path) as file:
+            return file.attrs.get("format") == FORMAT
+    except Exception:  # h5py raises many kinds, depending on the damage
+        return False
+
+
+def open_poses(path: Path) -> Recordings:
+    """Read a pose set; it is held in memory whole.
+
+    Raises:
+        ValueError: As :meth:`selflift.data.PoseSet.load`.
+    """
+    poses = PoseSet.load(path)
+    # A take is a run of one recording by one camera; film and the writer keep them together.
+    columns = [poses.subject.index, poses.action.index, poses.clip.index, poses.camera.index]
+    change = np.zeros(max(len(poses) - 1, 0), bool)
+    for column in columns:
+        change |= column[1:] != column[:-1]
+    starts = np.concatenate([[0], np.flatnonzero(change) + 1]) if len(poses) else np.array([], int)
+    return Recordings(
+        source="poses",
+        skeleton=poses.skeleton,
+        takes=_takes(poses, starts),
+        total=len(starts),
+        settings={},
+        report=Report(),
+    )
+
+
+def _takes(poses: PoseSet, starts: np.ndarray) -> Iterator[Take]:
+    views: dict[int, View] = {}
+    for start, stop in zip(starts, [*starts[1:], len(poses)], strict=True):
+        rows = slice(start, stop)
+        camera = int(poses.camera.index[start])
+        if poses.cameras is not None and camera not in views:
+            views[camera] = _view(poses.cameras, camera)
+        yield Take(
+            subject=poses.subject.names[poses.subject.index[start]],
+            action=poses.action.names[poses.action.index[start]],
+            clip=poses.clip.names[poses.clip.index[start]],
+            camera=poses.camera.names[camera],
+            poses_2d=poses.poses_2d[rows],
+            frame=poses.frame[rows],
+            fps=float(poses.fps[start]),
+            poses_3d=None if poses.poses_3d is None else poses.poses_3d[rows],
+            confidence=None if poses.confidence is None else poses.confidence[rows],
+            view=views.get(camera),
+        )
+
+
+def _view(cameras: Cameras, row: int) -> View:
+    return View(
+        f_px=cameras.f_px[row],
+        c_px=cameras.c_px[row],
+        radial=cameras.radial[row],
+        tangential=cameras.tangential[row],
+        size_px=cameras.size_px[row],
+        rotation=None if cameras.rotation is None else cameras.rotation[row],
+        centre_mm=None if cameras.centre_mm is None else cameras.centre_mm[row],
+    )

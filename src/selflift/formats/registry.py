@@ -1,0 +1,214 @@
+"""Which formats can be read, and which one a file or folder is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from selflift.config import PrepareConfig
+from selflift.data.recording import Recordings
+from selflift.files.array_archives import npz_keys
+from selflift.files.untrusted import ImportFileError
+from selflift.formats import pose_sets
+from selflift.formats.h36m import cdf, fetch, mmpose, motionbert, videopose3d
+from selflift.formats.keypoints import alphapose, arrays, coco, custom, detectron, openpose, tables
+from selflift.formats.keypoints import mmpose as mmpose_keypoints
+from selflift.formats.mocap import importer as mocap
+from selflift.formats.mpi_inf_3dhp import test as mpi_test
+from selflift.formats.mpi_inf_3dhp import train as mpi_train
+
+# How much of what a file or folder holds fits into a line.
+MOST_ENDINGS, MOST_KEYS = 4, 8
+
+
+@dataclass(frozen=True)
+class Source:
+    """A format.
+
+    Attributes:
+        name: What it is called on the command line.
+        about: What ``input`` names, in a few words.
+        recognise: Whether a file or folder looks like it.
+        open: Reads it.
+    """
+
+    name: str
+    about: str
+    recognise: Callable[[Path], bool]
+    open: Callable[[Path, PrepareConfig], Recordings]
+
+
+SOURCES: dict[str, Source] = {
+    source.name: source
+    for source in (
+        Source(
+            "h36m_videopose3d",
+            "data_3d_h36m.npz, or any motion in that layout",
+            videopose3d.recognise,
+            lambda path, config: videopose3d.open_videopose3d(path, config.h36m),
+        ),
+        Source(
+            "h36m_cdf",
+            "the folder of the official archives, unpacked (S1/MyPoseFeatures/...)",
+            cdf.recognise,
+            lambda path, config: cdf.open_cdf(path, config.h36m),
+        ),
+        Source(
+            "h36m_fetch",
+            "h36m-fetch's folder 'processed' (S1/Directions-1/annot.h5)",
+            fetch.recognise,
+            lambda path, config: fetch.open_fetch(path, config.h36m),
+        ),
+        Source(
+            "h36m_motionbert",
+            "MotionBERT's h36m_sh_conf_cam_source_final.pkl",
+            motionbert.recognise,
+            lambda path, config: motionbert.open_motionbert(path, config.h36m),
+        ),
+        Source(
+            "h36m_mmpose",
+            "MMPose's h36m_train.npz or h36m_test.npz",
+            mmpose.recognise,
+            lambda path, config: mmpose.open_mmpose(path, config.h36m),
+        ),
+        Source(
+            "mpi_inf_3dhp_train",
+            "the folder with S1/Seq1/annot.mat",
+            mpi_train.recognise,
+            lambda path, config: mpi_train.open_train(path, config.mpi_inf_3dhp),
+        ),
+        Source(
+            "mpi_inf_3dhp_test",
+            "the folder with TS1/annot_data.mat",
+            mpi_test.recognise,
+            lambda path, config: mpi_test.open_test(path, config.mpi_inf_3dhp),
+        ),
+        Source(
+            "mocap",
+            "an ASF/AMC or BVH file, or a folder of them; filmed by virtual cameras",
+            mocap.recognise,
+            lambda path, config: mocap.open_mocap(path, config.mocap, config.rig),
+        ),
+        Source(
+            "openpose",
+            "the folder of OpenPose's *_keypoints.json",
+            openpose.recognise,
+            lambda path, config: openpose.open_openpose(path, config.keypoints),
+        ),
+        Source(
+            "coco",
+            "COCO keypoints, annotations or results (JSON)",
+            coco.recognise,
+            lambda path, config: coco.open_coco(path, config.keypoints),
+        ),
+        Source(
+            "alphapose",
+            "AlphaPose's alphapose-results.json",
+            alphapose.recognise,
+            lambda path, config: alphapose.open_alphapose(path, config.keypoints),
+        ),
+        Source(
+            "mmpose",
+            "MMPose's predictions of a video or an image, or a folder of them (JSON)",
+            mmpose_keypoints.recognise,
+            lambda path, config: mmpose_keypoints.open_mmpose(path, config.keypoints),
+        ),
+        Source(
+            "videopose3d_custom",
+            "VideoPose3D's data_2d_custom_NAME.npz",
+            custom.recognise,
+            lambda path, config: custom.open_custom(path, config.keypoints),
+        ),
+        Source(
+            "detectron",
+            "a Detectron inference file of a video, or a folder of them (npz)",
+            detectron.recognise,
+            lambda path, config: detectron.open_detectron(path, config.keypoints),
+        ),
+        Source(
+            "arrays",
+            "keypoints as a plain array (npy, npz, HDF5), with frames or people as further axes",
+            arrays.recognise,
+            lambda path, config: arrays.open_arrays(path, config.keypoints),
+        ),
+        Source(
+            "table",
+            "keypoints as a CSV table with a header: frame, person, and x, y, confidence of joints",
+            tables.recognise,
+            lambda path, config: tables.open_table(path, config.keypoints),
+        ),
+        Source(
+            "poses",
+            "a pose set, to thin it or to convert its layout",
+            pose_sets.recognise,
+            lambda path, config: pose_sets.open_poses(path),
+        ),
+    )
+}
+
+
+def find_source(name: str | None, path: Path) -> Source:
+    """The format of a file or folder.
+
+    Args:
+        name: A source, the beginning of a few (``"h36m"``), or ``None`` to look at the files.
+        path: The file or folder.
+
+    Raises:
+        ImportFileError: If the path is missing, the name unknown, or none or several formats fit.
+    """
+    if not path.exists():
+        raise ImportFileError(f"input '{path}': no such file or folder")
+    if not path.is_file() and not path.is_dir():
+        raise ImportFileError(
+            f"input '{path}': expected a file or a folder, got a pipe or a device; write it to a "
+            "file first"
+        )
+    if name in SOURCES:
+        return SOURCES[name]
+    family = [s for s in SOURCES.values() if name is None or s.name.startswith(f"{name}_")]
+    if not family:
+        raise ImportFileError(
+            f"source: expected one of {', '.join(SOURCES)} (or the part before the first '_', or "
+            f"none to recognise it), got '{name}'"
+        )
+    fitting = [source for source in family if source.recognise(path)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = ", ".join(source.name for source in fitting)
+        raise ImportFileError(
+            f"input '{path}': expected one format, got files of {names}; name the source, "
+            f"as in source={fitting[0].name}"
+        )
+    if name is None:
+        raise ImportFileError(
+            f"input '{path}': expected a format that selflift knows, got {_look_of(path)}; name "
+            "the source to learn what is amiss, as in source=coco (--help lists them)"
+        )
+    expected = "; ".join(f"{source.name}: {source.about}" for source in family)
+    raise ImportFileError(
+        f"input '{path}': expected one of {name} ({expected}), got {_look_of(path)}"
+    )
+
+
+def _look_of(path: Path) -> str:
+    """What a file or folder is, as far as one sees without knowing the format."""
+    try:
+        if path.is_dir():
+            endings = Counter(p.suffix or "folder or other" for p in path.iterdir())
+            if not endings:
+                return "an empty folder"
+            most = ", ".join(f"{n} x {ending}" for ending, n in endings.most_common(MOST_ENDINGS))
+            return f"a folder of {most}"
+        with open(path, "rb") as stream:
+            if not stream.read(1):
+                return "an empty file"
+    except OSError as error:
+        return f"one that can't be read ({error.strerror})"
+    if keys := npz_keys(path):
+        return f"an npz archive of {', '.join(keys[:MOST_KEYS])}"
+    ending = f"a {path.suffix} file" if path.suffix else "a file without an ending"
+    return f"{ending} of another format, or one that is damaged or cut short"

@@ -1,0 +1,158 @@
+"""The keypoints of a prediction: what is read, and which of it one camera saw."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from selflift.config import CameraOptions, KeypointOptions, PredictConfig, PrepareConfig
+from selflift.data.recording import Recordings, Take
+from selflift.files.untrusted import ImportFileError
+from selflift.formats.registry import SOURCES, Source, find_source
+from selflift.lift import Camera
+
+# Of prepare's sources those that are 2D keypoints; the others film motion capture.
+NAMES = (
+    "openpose", "coco", "alphapose", "mmpose", "videopose3d_custom", "detectron", "arrays", "table",
+    "poses",
+)  # fmt: skip
+# Images that have nothing to do with each other.
+IMAGES = "coco"
+_PERSON = re.compile(r"(?P<video>.*)/(?P<person>person\d+)")
+
+
+@dataclass(frozen=True)
+class Group:
+    """The takes that one camera saw.
+
+    Attributes:
+        name: The video or the camera.
+        takes: Of its people.
+    """
+
+    name: str
+    takes: list[Take]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An input, opened.
+
+    Attributes:
+        recordings: What is read.
+        unrelated: Whether its frames are unrelated images, not a video.
+        followed: Whether a take is one person.
+    """
+
+    recordings: Recordings
+    unrelated: bool
+    followed: bool
+
+
+def open_input(config: PredictConfig) -> Opened:
+    """Open the input of a prediction.
+
+    Raises:
+        ValueError: If it is missing, unusable, or no 2D keypoints.
+    """
+    path = Path(config.input)
+    source = _find(config.source, path)
+    options = _options(config.keypoints, config.camera)
+    people = options.people or ("all" if source.name == IMAGES else "track")
+    options = replace(options, people=people)
+    recordings = source.open(path, PrepareConfig(input=str(path), keypoints=options))
+    unrelated = source.name == IMAGES and people == "all"
+    return Opened(recordings, unrelated, source.name == "poses" or people != "all")
+
+
+def _find(name: str | None, path: Path) -> Source:
+    if name is not None and name not in NAMES:
+        film = " films motion capture: convert it with selflift.prepare" if name in SOURCES else ""
+        raise ImportFileError(
+            f"source: expected one of {', '.join(NAMES)} (or none to recognise it), got '{name}'"
+            + (f", which{film} and predict from that" if film else "")
+        )
+    source = find_source(name, path)
+    if source.name not in NAMES:
+        raise ImportFileError(
+            f"input '{path}': expected 2D keypoints, got {source.name} ({source.about}); "
+            "convert it with selflift.prepare, and predict from the pose set"
+        )
+    return source
+
+
+def _options(keypoints: KeypointOptions, camera: CameraOptions) -> KeypointOptions:
+    size = camera.size_px
+    if size is not None and (len(size) != 2 or min(size) < 1):
+        raise ImportFileError(
+            f"camera.size_px: expected width and height, as in [1920,1080], got {size}"
+        )
+    if isinstance(camera.f_px, str):
+        raise ImportFileError(
+            f"camera.f_px: expected pixels, as in 1450 or [1450,1448], got '{camera.f_px}'"
+        )
+    if size is not None and keypoints.size_px not in (None, size):
+        raise ImportFileError(
+            f"camera.size_px: expected what keypoints.size_px says, {keypoints.size_px}, got "
+            f"{size}; leave one out"
+        )
+    return replace(keypoints, size_px=size or keypoints.size_px)
+
+
+def group_takes(takes: Sequence[Take]) -> Iterator[Group]:
+    """Takes by the video and the camera that saw them, in the order in which they come."""
+    found: dict[tuple[str, str, tuple[int, int] | None], list[Take]] = {}
+    for take in takes:
+        # A calibrated camera's name is its own; without calibration a video has a camera.
+        where = take.camera if take.view is not None else split_clip(take.clip)[0]
+        found.setdefault((where, take.camera, take.size_px), []).append(take)
+    for (where, _, _), group in found.items():
+        yield Group(where, group)
+
+
+def split_clip(clip: str) -> tuple[str, str]:
+    """The video of a clip, and the person in it; the person is empty if the clip is a video."""
+    match = _PERSON.fullmatch(clip)
+    return (clip, "") if match is None else (match["video"], match["person"])
+
+
+def name_people(takes: Sequence[Take]) -> list[str]:
+    """A short name for the person of each take, no two alike."""
+    parts = [split_clip(take.clip) for take in takes]
+    one_video = len({video for video, _ in parts}) == 1
+    names = [person if person and one_video else take.clip
+             for take, (_, person) in zip(takes, parts, strict=True)]  # fmt: skip
+    if len(set(names)) < len(names):
+        names = [f"{name} {take.camera}" for name, take in zip(names, takes, strict=True)]
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return out
+
+
+def camera_of(group: Group, given: CameraOptions) -> Camera:
+    """The camera of a group: what is given, then what the file says, then what is usual.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+    view, size = group.takes[0].view, group.takes[0].size_px
+    points = np.concatenate([take.poses_2d.reshape(-1, 2) for take in group.takes])
+    f_px = given.f_px
+    try:
+        if view is None:
+            return Camera.of(points, given.size_px or size, f_px, given.c_px)
+        f_px = view.f_px.tolist() if f_px is None else f_px
+        return Camera.of(
+            points, given.size_px or view.size_px.tolist(), f_px,
+            view.c_px.tolist() if given.c_px is None else given.c_px,
+            view.radial.tolist(), view.tangential.tolist(),
+        )  # fmt: skip
+    except ValueError as error:
+        raise ValueError(f"camera.{error}") from error

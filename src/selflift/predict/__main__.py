@@ -1,5 +1,0 @@
-"""``python -m selflift.predict``."""
-
-from selflift.predict.cli import main
-
-main()
