@@ -47,7 +47,7 @@ from selflift.models import DomainAdapter, Lifter
 from selflift.models.lifter import Lifted
 from selflift.skeleton import H36M_17
 from selflift.train.gap import known_shift
-from selflift.train.gather_poses import true_bodies
+from selflift.train.training_data import true_bodies
 from selflift.viz import LEFT_COLOUR, RIGHT_COLOUR, TRUNK_COLOUR, bone_colours, save_figure
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from selflift.data.pose_set import FORMAT, LABELS, Labels, PoseSet
+from selflift.data import pose_set_file
+from selflift.data.pose_set import LABELS, Labels, PoseSet
+from selflift.data.pose_set_file import FORMAT
 from selflift.skeleton import H36M_17
 
 DATASETS = ["poses_2d", "poses_3d", "confidence", "frame", "fps"]
@@ -385,3 +387,35 @@ def test_frames_are_whole_numbers(path: Path) -> None:
         file["frame"] = frame + 0.5
     with pytest.raises(ValueError, match="train.h5': expected frame of integers, got float64"):
         PoseSet.load(path)
+
+
+@pytest.mark.parametrize("subjects", [None, ["B"], ["A", "C"]])
+@pytest.mark.parametrize("above", [None, 0], ids=["memory", "mapped"])
+def test_subjects_and_scratch_files_give_the_same_poses(
+    tmp_path: Path, make_pose_set, monkeypatch: pytest.MonkeyPatch, subjects, above
+) -> None:
+    monkeypatch.setattr(pose_set_file, "BLOCK", 7)
+    poses = make_pose_set(clips=4)
+    names = np.resize(np.repeat(["A", "B", "C"], 6), len(poses))
+    poses = dataclasses.replace(poses, subject=Labels.of(list(names)))
+    poses.save(tmp_path / "set.h5")
+    place = {} if above is None else {"scratch": tmp_path, "above": above}
+    found = PoseSet.load(tmp_path / "set.h5", subjects, **place)
+    expected = poses if subjects is None else poses.select(np.isin(names, subjects))
+    assert_same(found, expected)
+    assert isinstance(found.poses_2d, np.memmap) == (above is not None)
+    assert PoseSet.load(tmp_path / "set.h5", subjects, truth=False, **place).poses_3d is None
+    lengths = [len(block) for _, block in found.blocks()]
+    assert set(lengths[:-1]) == {7} and 7 <= lengths[-1] < 14 and sum(lengths) == len(found)
+
+
+def test_bad_numbers_are_counted_over_the_whole_file(
+    tmp_path: Path, make_pose_set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selflift.data.columns.FINITE_BLOCK", 7)
+    make_pose_set(clips=4).save(tmp_path / "set.h5")
+    with h5py.File(tmp_path / "set.h5", "r+") as file:
+        for row in (11, 40, 41, 90):
+            file["poses_2d"][row, 4] = np.nan
+    with pytest.raises(ValueError, match="poses_2d, got NaN or Inf in 4 poses .first: pose 11, jo"):
+        PoseSet.load(tmp_path / "set.h5")

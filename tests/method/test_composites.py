@@ -20,7 +20,7 @@ from selflift.method.composites import BoneTable, Composites, make_composites
 from selflift.method.cycle import keep_in_front
 from selflift.method.views import KINDS, ViewSampler
 from selflift.skeleton import COCO_17_HIP, H36M_17
-from selflift.train.gather_poses import true_bodies
+from selflift.train.training_data import true_bodies
 
 DEPTH, SIZE, B = 10.0, 0.06, 30
 ON_AXIS = torch.tensor([0.0, 0.0, DEPTH], dtype=torch.float64)

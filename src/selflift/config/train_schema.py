@@ -255,7 +255,7 @@ class TrainerConfig:
         threads: CPU threads; 0 leaves the choice to PyTorch.
         progress: Whether to draw a progress bar.
         poses_on_disk: Whether training poses, normalised, lie in a scratch file that batches are
-            read from, see :mod:`selflift.method.pose_storage`; ``None``: where they take more than
+            read from, see :mod:`selflift.files.scratch`; ``None``: where they take more than
             4 GiB.
     """
 

@@ -13,6 +13,7 @@ from selflift.skeleton import Skeleton
 
 LABELS = ("subject", "action", "clip", "camera")
 PER_POSE = ("poses_2d", "poses_3d", "confidence", "frame", "fps")
+FINITE_BLOCK = 2**18
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Labels:
         index = np.fromiter((names.setdefault(v, len(names)) for v in values), np.int32)
         return cls(tuple(names), index)
 
-    def __getitem__(self, which: np.ndarray) -> Labels:
+    def __getitem__(self, which: np.ndarray | slice) -> Labels:
         return replace(self, index=self.index[which])
 
     @property
@@ -61,56 +62,30 @@ class Cameras:
         )
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """Of which recording each pose is, and when it was taken; fields as in a pose set."""
+def check_finite(
+    name: str, array: np.ndarray | None, confidence: np.ndarray | None, skeleton: Skeleton
+) -> None:
+    """Refuse an array ``(N, J, 2 or 3)`` that is not finite where a joint is there.
 
-    subject: Labels
-    clip: Labels
-    camera: Labels
-    frame: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.frame)
-
-
-@dataclass(frozen=True)
-class NotFinite:
-    """Numbers that are NaN or infinite though their joint is there.
-
-    Attributes:
-        name: Which array.
-        poses: In how many poses.
-        first: The first of these.
-        joint: Its first such joint.
+    Raises:
+        ValueError: Naming the number of poses and the first of them.
     """
-
-    name: str
-    poses: int
-    first: int
-    joint: int
-
-    @classmethod
-    def find(
-        cls, name: str, array: np.ndarray | None, confidence: np.ndarray | None
-    ) -> NotFinite | None:
-        """Those of an array ``(N, J, 2 or 3)``, if there are any."""
-        if array is None:
-            return None
-        bad = ~np.isfinite(array).all(-1)
+    if array is None:
+        return
+    poses, first = 0, None
+    for start in range(0, len(array), FINITE_BLOCK):
+        rows = slice(start, start + FINITE_BLOCK)
+        bad = ~np.isfinite(array[rows]).all(-1)
         if confidence is not None:
-            bad &= confidence > 0
-        if not bad.any():
-            return None
-        row, joint = np.argwhere(bad)[0]
-        return cls(name, int(bad.any(1).sum()), int(row), int(joint))
-
-    def error(self, skeleton: Skeleton) -> ValueError:
-        """What a user is told."""
-        return ValueError(
-            f"poses: expected finite {self.name}, got NaN or Inf in {self.poses} poses (first: "
-            f"pose {self.first}, joint {skeleton.joints[self.joint]}); drop these poses or give "
-            "the joint confidence 0"
+            bad &= confidence[rows] > 0
+        if bad.any():
+            poses += int(bad.any(1).sum())
+            first = first or (start + int(np.argwhere(bad)[0][0]), int(np.argwhere(bad)[0][1]))
+    if first is not None:
+        raise ValueError(
+            f"poses: expected finite {name}, got NaN or Inf in {poses} poses (first: pose "
+            f"{first[0]}, joint {skeleton.joints[first[1]]}); drop these poses or give the joint "
+            "confidence 0"
         )
 
 

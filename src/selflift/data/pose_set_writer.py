@@ -10,7 +10,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from selflift.data.pose_set import LABELS, Cameras, write_header
+from selflift.data.columns import LABELS, Cameras
+from selflift.data.pose_set_file import write_header
 from selflift.data.recording import Take, View
 from selflift.files.atomic_write import atomic_hdf5
 from selflift.skeleton import Skeleton

@@ -1,4 +1,4 @@
-"""One door to all data sources: a config and a split in, a pose set or its parts out."""
+"""All data sources: a config and a split in, a pose set out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from selflift.data import cmu, synthetic
 from selflift.data.noise import add_noise, check_noise
 from selflift.data.pose_set import PoseSet
 from selflift.data.rig import film
-from selflift.data.streamed_set import PoseParts, parts_of, parts_of_file
+from selflift.files.scratch import MAX_IN_MEMORY
 from selflift.skeleton import H36M_17
 
 SOURCES = ("synthetic", "cmu", "files")
@@ -18,61 +18,43 @@ SPLITS = ("train", "val", "test")
 UNNAMED, CMU = DataConfig.name, "cmu17"
 
 
-def load_split(data: DataConfig, split: str) -> PoseSet:
+def load_split(
+    data: DataConfig,
+    split: str,
+    truth: bool = True,
+    scratch: Path | None = None,
+    above: int = MAX_IN_MEMORY,
+) -> PoseSet:
     """Load one split of the configured source, with the configured noise.
 
     Args:
         data: The source and its parameters.
         split: ``"train"``, ``"val"`` or ``"test"``.
+        truth: Load the 3D poses of a file, too.
+        scratch: Folder for the large arrays of a file, see :meth:`PoseSet.load`.
+        above: Largest array that lies in memory, in bytes.
 
     Raises:
-        ValueError: If the source is unknown, its data are missing, damaged or empty, or the noise
+        ValueError: If the source is unknown, its data are missing, corrupt or empty, or the noise
             is not defined.
+        OSError: If the disk has no room for scratch files.
     """
     if split not in SPLITS:
         raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got '{split}'")
-    check_noise(data.noise)
-    return add_noise(_load(data, split), data.noise)
-
-
-def open_split(data: DataConfig, split: str) -> PoseParts:
-    """The same split, read part by part: only a pose set file is never in memory whole.
-
-    Args:
-        data: The source and its parameters.
-        split: ``"train"``, ``"val"`` or ``"test"``.
-
-    Raises:
-        ValueError: As :func:`load_split`; what is wrong with the poses themselves shows when they
-            are read.
-    """
-    if data.source != "files" or split not in SPLITS:
-        return parts_of(load_split(data, split))
-    check_noise(data.noise)
-    path, subjects = _file(data, split)
-    parts = parts_of_file(path, subjects, data.noise)
-    if len(parts) == 0:
-        raise _empty(path)
-    return parts
-
-
-def _load(data: DataConfig, split: str) -> PoseSet:
-    if data.source == "synthetic":
-        return film(synthetic.generate(split, data.synthetic), data.rig, H36M_17)
-    if data.source == "cmu":
-        name = CMU if data.name == UNNAMED else data.name
-        return film(cmu.read_clips(data.root, split, name), data.rig, H36M_17)
-    if data.source != "files":
+    if data.source not in SOURCES:
         raise ValueError(f"data.source: expected one of {', '.join(SOURCES)}, got '{data.source}'")
-    path, subjects = _file(data, split)
-    poses = PoseSet.load(path, subjects)
-    if len(poses) == 0:
-        raise _empty(path)
-    return poses
-
-
-def _empty(path: Path) -> ValueError:
-    return ValueError(f"data '{path}': expected at least one pose, got an empty split")
+    check_noise(data.noise)
+    if data.source == "synthetic":
+        poses = film(synthetic.generate(split, data.synthetic), data.rig, H36M_17)
+    elif data.source == "cmu":
+        name = CMU if data.name == UNNAMED else data.name
+        poses = film(cmu.read_clips(data.root, split, name), data.rig, H36M_17)
+    else:
+        path, subjects = _file(data, split)
+        poses = PoseSet.load(path, subjects, truth, scratch, above)
+        if len(poses) == 0:
+            raise ValueError(f"data '{path}': expected at least one pose, got an empty split")
+    return add_noise(poses, data.noise)
 
 
 def _file(data: DataConfig, split: str) -> tuple[Path, list[str] | None]:

@@ -1,10 +1,9 @@
-"""Which poses belong together in time: recordings, their streams, the frame that follows."""
+"""Poses that belong together in time: recordings, their streams, the frame that follows."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from selflift.data.columns import Recorded
 from selflift.data.pose_set import PoseSet
 
 NO_FRAME = -1
@@ -12,7 +11,7 @@ NO_FRAME = -1
 BLOCK = 2**20
 
 
-def streams(poses: PoseSet | Recorded, rows: np.ndarray) -> np.ndarray:
+def streams(poses: PoseSet, rows: np.ndarray) -> np.ndarray:
     """Which stream, a subject's clip through one camera, each of some poses belongs to.
 
     Returns:
@@ -36,7 +35,7 @@ def recordings(poses: PoseSet) -> np.ndarray:
     return np.asarray(np.unique(code, return_inverse=True)[1]).reshape(-1)
 
 
-def next_frames(poses: PoseSet | Recorded, min_frames: int, max_frames: int) -> np.ndarray:
+def next_frames(poses: PoseSet, min_frames: int, max_frames: int) -> np.ndarray:
     """Which pose is the next frame of each, ``(N,)``; -1 for none.
 
     The next frame is of the same stream, and the nearest one that is between

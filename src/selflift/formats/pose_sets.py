@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from selflift.data.pose_set import FORMAT, Cameras, PoseSet
+from selflift.data.pose_set import Cameras, PoseSet
+from selflift.data.pose_set_file import FORMAT
 from selflift.data.recording import Recordings, Report, Take, View
 from selflift.files.hdf5 import open_hdf5
 

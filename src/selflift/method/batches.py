@@ -1,4 +1,4 @@
-"""Batches: which poses a step sees. A function of the seed and the step, without any state."""
+"""Batches of training poses: a function of the seed and the step, without any state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from torch import Tensor
 
 from selflift.data.streams import NO_FRAME
 from selflift.method.cycle import NextFrames
-from selflift.method.pose_storage import Rows, sent
 from selflift.skeleton import Skeleton
 
 # Streams of randomness that must not coincide, mixed into the seed.
@@ -19,7 +18,7 @@ SOURCE_STREAM, ADAPTER_STREAM = 5, 6
 
 @dataclass(frozen=True)
 class TrainingPoses:
-    """Normalised training poses, on the device; or, if they lie in files, all on the host.
+    """Normalised training poses, on the device; or on the host, if they are mapped from files.
 
     Attributes:
         x: Poses, ``(N, J, 2)``.
@@ -32,10 +31,10 @@ class TrainingPoses:
             0; ``None``: nothing is known of it.
     """
 
-    x: Rows
-    confidence: Rows | None = None
+    x: Tensor
+    confidence: Tensor | None = None
     following: Tensor | None = None
-    truth: Rows | None = None
+    truth: Tensor | None = None
     person: Tensor | None = None
 
 
@@ -192,11 +191,11 @@ class Batches:
         draw = torch.rand(count, generator=order.draws(step), device=self.device)
         return draw < 0.5
 
-    def _rows(self, values: Rows, rows: Tensor, chosen: Tensor) -> Tensor:
+    def _rows(self, values: Tensor, rows: Tensor, chosen: Tensor) -> Tensor:
         """The poses of some rows, on the device, some of them in a mirror."""
         return self._seen(sent(values.index_select(0, rows), self.device), chosen)
 
-    def _also(self, values: Rows | None, rows: Tensor, chosen: Tensor) -> Tensor | None:
+    def _also(self, values: Tensor | None, rows: Tensor, chosen: Tensor) -> Tensor | None:
         """What else is known of the poses of some rows, if anything is."""
         return None if values is None else self._rows(values, rows, chosen)
 
@@ -211,6 +210,15 @@ class Batches:
         if values.ndim == 3:
             other = other * self.flip[: values.shape[-1]]
         return torch.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), other, values)
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """Copy values to a device; to a GPU without waiting."""
+    if values.device == device:
+        return values
+    if device.type == "cuda":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=device.type == "cuda")
 
 
 def seeded(device: torch.device, *key: int) -> torch.Generator:

@@ -1,25 +1,40 @@
-"""What a run is made of before its first step: training, source and validation poses."""
+"""The data of a run: training, source and validation poses, loaded and normalised."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from selflift.config import NormaliseConfig, TrainConfig
 from selflift.data.pose_set import PoseSet
-from selflift.data.rays import confidences_of, rays_of
-from selflift.data.source import open_split
-from selflift.data.streamed_set import PoseParts
+from selflift.data.pose_set_file import block_slices
+from selflift.data.rays import (
+    check_complete,
+    check_roots,
+    confidences_of,
+    incomplete,
+    rays_of,
+    without_root,
+)
+from selflift.data.source import load_split
 from selflift.data.streams import NO_FRAME, next_frames, streams
+from selflift.files.scratch import MAX_IN_MEMORY, make_array
 from selflift.geometry.align import procrustes
+from selflift.geometry.camera import backproject, project
 from selflift.geometry.normalise import Normalised, Normaliser
 from selflift.method.batches import TrainingPoses
-from selflift.method.pose_storage import RowFile, Rows
 from selflift.skeleton import Skeleton, get_skeleton
-from selflift.train.gather_poses import Gathered, gather
+
+NO_TRUTH = (
+    "loss.w_truth: expected training poses with 3D truth, got 2D poses alone; supervised "
+    "training is a reference for data that have it; set loss.w_truth=0"
+)
 
 
 @dataclass(frozen=True)
@@ -77,13 +92,15 @@ def load_poses(config: TrainConfig, device: torch.device) -> Poses:
     Raises:
         ValueError: If the data are missing or unusable.
     """
-    train, val = open_split(config.data, "train"), open_split(config.data, "val")
+    place, supervised = storage(config), config.loss.w_truth > 0
+    train = load_split(config.data, "train", truth=supervised, **place)
+    val = load_split(config.data, "val", **place)
     if train.skeleton != val.skeleton:
         raise ValueError(
             f"data: expected one skeleton, got '{train.skeleton.name}' for training and "
             f"'{val.skeleton.name}' for validation; convert one of them"
         )
-    if train.calibrated != val.calibrated:
+    if (train.cameras is None) != (val.cameras is None):
         raise ValueError(
             "data: expected cameras in both splits or in none, got them in one; their 2D poses "
             "differ by the focal length"
@@ -114,41 +131,123 @@ def load_poses(config: TrainConfig, device: torch.device) -> Poses:
     takes = config.model.lifter.confidences
     people = _people(train, config.bones.per)
     following = _following(train, config) if config.loss.w_temporal > 0 else None
-    found = gather(train, config, method, truth=config.loss.w_truth > 0)
-    training, source = _on_device(found, people, following, device), None
+    calibrated = train.cameras is not None
+    normaliser, training = normalise(train, config, method, device, supervised)
+    # The pixels are needed no more; a large set frees its memory or its scratch file.
+    del train
+    home, source = training.x.device, None
+    training = replace(
+        training,
+        person=people.to(home),
+        following=None if following is None else following.to(home),
+    )
     if config.domain.share > 0:
         source = _source(config, skeleton, device, first=int(people.max()) + 1)
     return Poses(
         skeleton=skeleton,
-        normaliser=found.normaliser,
+        normaliser=normaliser,
         train=training,
         source=source,
-        calibrated=train.calibrated,
-        validation=_validation(val.select(chosen.numpy()), found.normaliser, takes, device),
+        calibrated=calibrated,
+        validation=_validation(val.select(chosen.numpy()), normaliser, takes, device),
     )
 
 
-def _on_device(
-    found: Gathered, people: Tensor, following: Tensor | None, device: torch.device
-) -> TrainingPoses:
-    """What batches are taken from; what lies in files stays there, and the rest with it."""
-    home = found.x.device if isinstance(found.x, RowFile) else device
+def storage(config: TrainConfig) -> dict[str, Any]:
+    """Decide where poses lie: in memory, or in scratch files on the disk of the run."""
+    asked = config.trainer.poses_on_disk
+    if asked is False:
+        return {}
+    return {"scratch": Path(config.output_dir), "above": 0 if asked else MAX_IN_MEMORY}
 
-    def placed(values: Rows | None) -> Rows | None:
-        return values.to(home) if isinstance(values, Tensor) else values
 
-    return TrainingPoses(
-        x=found.x if isinstance(found.x, RowFile) else found.x.to(home),
-        confidence=placed(found.confidence),
-        following=None if following is None else following.to(home),
-        truth=placed(found.truth),
-        person=people.to(home),
+def normalise(
+    poses: PoseSet, config: TrainConfig, centre: str, device: torch.device, truth: bool = False
+) -> tuple[Normaliser, TrainingPoses]:
+    """Normalise a split, block by block.
+
+    Args:
+        poses: The split.
+        config: The run's config.
+        centre: Method of centring poses.
+        device: Device for poses that lie in memory; mapped ones stay on the host.
+        truth: Prepare true bodies, too.
+
+    Returns:
+        The normaliser that is fitted to the poses, and these.
+
+    Raises:
+        ValueError: If poses are unusable, or the set has no 3D truth though that is asked for.
+        OSError: If poses are to lie in a file and the disk has no room for it.
+    """
+    if truth and poses.poses_3d is None:
+        raise ValueError(NO_TRUTH)
+    takes, skeleton, n = config.model.lifter.confidences, poses.skeleton, len(poses)
+    joints, depth = skeleton.num_joints, config.model.lifter.depth
+    check_roots(without_root(poses), n, skeleton)
+    if not takes:
+        check_complete(incomplete(poses), n)
+    place = storage(config)
+
+    def room(*shape: int) -> np.ndarray:
+        folder, above = place.get("scratch"), place.get("above", MAX_IN_MEMORY)
+        return make_array((n, *shape), np.float32, folder, above)
+
+    array = room(joints, 2)
+    x = torch.from_numpy(array)
+    known = takes and poses.confidence is not None
+    confidence = torch.from_numpy(room(joints)) if known else None
+    bodies = torch.from_numpy(room(joints, 3)) if truth else None
+    for rows, block in poses.blocks():
+        x[rows] = rays_of(block, centre)
+        if confidence is not None:
+            found = confidences_of(block, takes)
+            assert found is not None
+            confidence[rows] = found
+    blocks = block_slices(n)
+    normaliser = Normaliser.fit_parts(
+        (x[rows] for rows in blocks), n, skeleton, depth, centre, config.normalise.scale
     )
+    for rows in blocks:
+        seen = normaliser.apply(x[rows], skeleton)
+        if bodies is not None:
+            bodies[rows] = true_bodies(poses.select(rows), seen, depth)
+        x[rows] = seen.x
+    if takes and confidence is None:
+        confidence = torch.ones(1, 1).expand(n, joints)
+    home = x.device if isinstance(array, np.memmap) else device
+    placed = [None if values is None else values.to(home) for values in (confidence, bodies)]
+    return normaliser, TrainingPoses(x.to(home), placed[0], truth=placed[1])
 
 
-def _following(poses: PoseParts, config: TrainConfig) -> Tensor:
+def true_bodies(poses: PoseSet, seen: Normalised, depth: float) -> Float[Tensor, "N J 3"]:
+    """Bodies that a lifter that knows the truth answers: the target of supervised training.
+
+    Every joint is there, at its true place, also where the 2D pose lacks it or has it elsewhere.
+
+    Args:
+        poses: Poses with 3D truth.
+        seen: The same poses, normalised.
+        depth: ``c``.
+
+    Raises:
+        ValueError: If the set has no 3D truth.
+    """
+    if poses.poses_3d is None:
+        raise ValueError(NO_TRUTH)
+    root = poses.skeleton.root
+    camera = torch.from_numpy(poses.poses_3d).float() @ seen.R.mT
+    at_root = slice(root, root + 1)
+    Z, Z_root = camera[..., 2], camera[:, at_root, 2]
+    d = seen.factor[:, None] * depth * (Z - Z_root) / Z_root
+    rays = project(camera)
+    x = seen.factor[:, None, None] * (rays - rays[:, at_root])
+    return backproject(x, depth + d)
+
+
+def _following(poses: PoseSet, config: TrainConfig) -> Tensor:
     """Which pose is the next frame of each."""
-    after = next_frames(poses.recorded(), config.temporal.min_frames, config.temporal.max_frames)
+    after = next_frames(poses, config.temporal.min_frames, config.temporal.max_frames)
     if not (after != NO_FRAME).any():
         raise ValueError(
             "temporal: expected pairs of frames of one clip and camera that are "
@@ -159,13 +258,12 @@ def _following(poses: PoseParts, config: TrainConfig) -> Tensor:
     return torch.from_numpy(after)
 
 
-def _people(poses: PoseParts, per: str, first: int = 0) -> Tensor:
+def _people(poses: PoseSet, per: str, first: int = 0) -> Tensor:
     """Whose bones each pose shows: a subject's, or its stream's (a clip through one camera)."""
-    recorded = poses.recorded()
     if per == "person":
-        index = recorded.subject.index.astype(np.int64)
+        index = poses.subject.index.astype(np.int64)
     else:
-        index = streams(recorded, np.arange(len(poses)))
+        index = streams(poses, np.arange(len(poses)))
     return torch.from_numpy((first + index).astype(np.int32))
 
 
@@ -193,19 +291,20 @@ def _source(
     config: TrainConfig, skeleton: Skeleton, device: torch.device, first: int
 ) -> TrainingPoses:
     try:
-        poses = open_split(config.domain.data, "train")
+        poses = load_split(config.domain.data, "train", truth=False, **storage(config))
         if poses.skeleton != skeleton:
             raise ValueError(
                 f"expected the skeleton of the target, '{skeleton.name}', got "
                 f"'{poses.skeleton.name}'; convert it: python -m selflift.prepare "
                 f"skeleton={skeleton.name}"
             )
-        found = gather(poses, config, source_centre(poses.calibrated, config.normalise))
+        centre = source_centre(poses.cameras is not None, config.normalise)
+        _, found = normalise(poses, config, centre, device)
     except ValueError as error:
         raise ValueError(f"domain.data: {error}") from error
     if len(poses) < 2:
         raise ValueError(f"domain.data: expected at least 2 source poses, got {len(poses)}")
-    return _on_device(found, _people(poses, config.bones.per, first), None, device)
+    return replace(found, person=_people(poses, config.bones.per, first).to(found.x.device))
 
 
 def _validation(

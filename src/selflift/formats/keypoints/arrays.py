@@ -31,7 +31,7 @@ import h5py
 import numpy as np
 
 from selflift.config.prepare_schema import KeypointOptions
-from selflift.data.pose_set import FORMAT
+from selflift.data.pose_set_file import FORMAT
 from selflift.data.recording import Recordings, Report
 from selflift.files.array_archives import npz_keys, read_npz
 from selflift.files.hdf5 import Hdf5File, open_hdf5

@@ -1,4 +1,4 @@
-"""Poses that are gathered part by part train as ever, and take the memory that is promised."""
+"""Poses in scratch files train like poses in memory, and take the memory that is promised."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from selflift.config import TrainConfig
-from selflift.data import streamed_set
+from selflift.data import pose_set_file
 from selflift.data.pose_set import Labels, PoseSet
 from selflift.data.rays import rays_of
+from selflift.files.scratch import make_array
 from selflift.geometry.normalise import Normaliser
-from selflift.method.pose_storage import RowFile
-from selflift.train import gather_poses
+from selflift.train import training_data
 from selflift.train.trainer import Run
 
 from .test_trainer import complete, files_config, small
@@ -53,12 +53,16 @@ def test_training_from_a_file_is_training_from_memory_bit_for_bit_also_resumed(
 ) -> None:
     memory = Run(everything(tmp_path / "memory", False))
     memory.train()
-    monkeypatch.setattr(streamed_set, "PART", 80)
+    monkeypatch.setattr(pose_set_file, "BLOCK", 80)
+    mapped = []
+
+    def kept(*arguments: object) -> np.ndarray:
+        mapped.append(make_array(*arguments))
+        return mapped[-1]
+
+    monkeypatch.setattr(training_data, "make_array", kept)
     disk = Run(everything(tmp_path / "disk", True))
-    poses = disk.poses.train
-    assert disk.poses.source is not None and isinstance(disk.poses.source.x, RowFile)
-    for name in ("x", "confidence", "truth"):
-        assert isinstance(getattr(poses, name), RowFile), name
+    assert mapped and all(isinstance(array, np.memmap) for array in mapped)
     disk.train()
     assert_same_run(memory, disk)
     names = ({p.name.split(".")[0] for p in (tmp_path / n).iterdir()} for n in ("disk", "memory"))
@@ -66,7 +70,7 @@ def test_training_from_a_file_is_training_from_memory_bit_for_bit_also_resumed(
 
     Run(everything(tmp_path / "both", True)).train(stop=lambda step: step == 5)
     resumed = Run(everything(tmp_path / "both", None), resume=True)
-    assert not isinstance(resumed.poses.train.x, RowFile)
+    assert not any(isinstance(array, np.memmap) for array in mapped[-3:])
     resumed.train()
     assert_same_run(memory, resumed)
 
@@ -82,7 +86,7 @@ def test_gathered_poses_are_those_of_the_whole_set(
         poses = replace(poses, confidence=confidence.astype(np.float32))
     config = files_config(tmp_path, poses)
     config.model.lifter.confidences = missing
-    monkeypatch.setattr(streamed_set, "PART", 80)
+    monkeypatch.setattr(pose_set_file, "BLOCK", 80)
     run = Run(config)
     rays = rays_of(poses, "rotate")
     expected = Normaliser.fit(rays, poses.skeleton, 10.0, "rotate", "sample")
@@ -103,7 +107,7 @@ def test_what_poses_lack_is_counted_over_all_parts(
     poses: PoseSet = make_pose_set(clips=4)
     confidence = np.ones(poses.poses_2d.shape[:2], np.float32)
     confidence[[3, 40, 80], joint] = 0
-    monkeypatch.setattr(streamed_set, "PART", 10)
+    monkeypatch.setattr(pose_set_file, "BLOCK", 10)
     with pytest.raises(ValueError, match=message):
         Run(files_config(tmp_path, replace(poses, confidence=confidence)))
 
@@ -115,19 +119,13 @@ def test_truth_that_is_asked_for_has_to_be_there(tmp_path: Path, make_pose_set) 
         Run(config)
 
 
-def test_the_scratch_file_lies_on_the_disk_of_the_run(tmp_path: Path) -> None:
-    assert gather_poses._existing(tmp_path / "runs" / "one") == tmp_path
-    (tmp_path / "runs").write_text("a file")
-    assert gather_poses._existing(tmp_path / "runs" / "one") == tmp_path
-
-
 # In a process of its own: the peak of a process never falls.
 PEAK = """
 import json, resource, sys
 from selflift.config import TrainConfig, from_plain
-from selflift.data import streamed_set
+from selflift.data import pose_set_file
 from selflift.train.trainer import Run
-streamed_set.PART = 4096
+pose_set_file.BLOCK = 4096
 Run(from_plain(TrainConfig, json.loads(sys.argv[1]), "config")).train()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
