@@ -28,12 +28,11 @@ from selflift.geometry.bodies import (
     rescale_bones,
 )
 from selflift.geometry.camera import backproject, project_unchecked
-from selflift.geometry.normalise import body_size, pose_size
+from selflift.geometry.normalise import MIN_EXTENT, body_size, pose_size
 from selflift.geometry.rotation import turn_about_root
 from selflift.method.views import ViewSampler
 from selflift.skeleton import Skeleton
 
-MIN_SIZE = 1e-6
 # The nearest depth at which a joint is projected; the paper's.
 NEAREST = 1.0
 
@@ -92,7 +91,7 @@ def make_composites(
     x = project_unchecked(torch.cat([Y[..., :2], (depth + d)[..., None]], dim=-1))
     if size is not None:
         # Real poses are scaled in the image; the same factor scales their depth offsets.
-        factor = (size / pose_size(x).clamp_min(MIN_SIZE))[:, None]
+        factor = (size / pose_size(x).clamp_min(MIN_EXTENT))[:, None]
         x, d = x * factor[..., None], d * factor
     bodies = backproject(x, (depth + d).clamp_min(NEAREST))
     return Composites(x, bodies, elevation)
@@ -140,9 +139,9 @@ class BoneTable:
         """
         bones = bones_of(X, self.skeleton)
         length = bones.norm(dim=-1)
-        relative = length / body_size(X, self.skeleton)[:, None].clamp_min(MIN_SIZE)
+        relative = length / body_size(X, self.skeleton)[:, None].clamp_min(MIN_EXTENT)
         # A bone without length (the root's) counts as one that is seen in full.
-        across = (bones[..., :2].norm(dim=-1) + MIN_SIZE) / (length + MIN_SIZE)
+        across = (bones[..., :2].norm(dim=-1) + MIN_EXTENT) / (length + MIN_EXTENT)
         weight = across.pow(self.sharpness)
         other = resident(self.skeleton.mirror, X)
         total = relative * weight
@@ -163,11 +162,11 @@ class BoneTable:
             Lengths in the unit of ``X``, each body as tall as it is: scaled by the median over its
             bones of how much longer they are than the person's.
         """
-        mean = self.sums[person] / self.counts[person].clamp_min(MIN_SIZE)
+        mean = self.sums[person] / self.counts[person].clamp_min(MIN_EXTENT)
         length = bones_of(X, self.skeleton).norm(dim=-1)
         bones = [j for j in range(self.skeleton.num_joints) if j != self.skeleton.root]
         moving = resident(bones, X)
-        longer = (length[:, moving] / mean[:, moving].clamp_min(MIN_SIZE)).sort(-1).values
+        longer = (length[:, moving] / mean[:, moving].clamp_min(MIN_EXTENT)).sort(-1).values
         # The lower median; torch.median has no deterministic variant on GPUs.
         size = longer[:, (len(bones) - 1) // 2]
         return mean * size[:, None]
@@ -196,7 +195,7 @@ class BoneTable:
             person: Whose proportions each gets.
         """
         bones = bones_of(X, self.skeleton)
-        length = bones.norm(dim=-1).clamp_min(MIN_SIZE)
+        length = bones.norm(dim=-1).clamp_min(MIN_EXTENT)
         return body_of(bones * (self.lengths(X, person) / length)[..., None], self.skeleton)
 
     def state_dict(self) -> dict[str, Tensor]:

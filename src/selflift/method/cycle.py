@@ -16,12 +16,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selflift.geometry.camera import project_unchecked
+from selflift.geometry.normalise import MIN_EXTENT, pose_size
 from selflift.geometry.rotation import turn_about_root, turn_back
 from selflift.method.views import ViewSampler
 from selflift.models.blocks import frozen_statistics
 from selflift.models.lifter import Lifter
-
-MIN_SIZE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -163,9 +162,5 @@ def as_seen_by_discriminator(
         return x * depth
     if size != "unit":
         raise ValueError(f"loss.discriminator_size: expected 'unit' or 'kept', got '{size}'")
-    # Bounded before the root, whose gradient is infinite at 0.
-    square = x.square().sum(-1)
-    mean_square = (
-        square.mean(-1) if present is None else square.sum(-1) / present.sum(-1).clamp_min(1)
-    ).clamp_min(MIN_SIZE**2)
-    return x / mean_square.sqrt()[..., None, None]
+    extent = pose_size(x, None if present is None else present > 0).clamp_min(MIN_EXTENT)
+    return x / extent[..., None, None]

@@ -18,15 +18,13 @@ from torch import Tensor
 
 from selflift import parallel
 from selflift.config import TrainConfig
-from selflift.geometry.normalise import pose_size
+from selflift.geometry.normalise import MIN_EXTENT, pose_size
 from selflift.method import losses
 from selflift.method.adversary import play, set_rate
 from selflift.method.batches import ADAPTER_STREAM, Batch, seeded
 from selflift.method.cycle import as_seen_by_discriminator
 from selflift.method.training_state import TrainState
 from selflift.models import DomainAdapter
-
-MIN_SIZE = 1e-6
 
 
 def adapted(
@@ -52,7 +50,7 @@ def adapted(
         x = torch.where(present[..., None], x, 0.0)
     if size is None:
         return x
-    return x * (size / pose_size(x, present).clamp_min(MIN_SIZE))[:, None, None]
+    return x * (size / pose_size(x, present).clamp_min(MIN_EXTENT))[:, None, None]
 
 
 def source_poses(
