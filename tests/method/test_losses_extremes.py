@@ -15,7 +15,7 @@ from selflift.method import losses
 from selflift.method.cycle import as_seen_by_discriminator
 from selflift.method.views import KINDS, ViewSampler
 from selflift.skeleton import H36M_17
-from tests.geometry.extremes import FLOATS, body, finite, poses, scales, seeds, shapes
+from tests.geometry.extremes import body, finite, poses, scales, seeds, shapes
 
 quick = settings(max_examples=40, deadline=None)
 
@@ -74,17 +74,6 @@ def test_the_mean_over_no_pose_is_refused() -> None:
             pytest.fail(name)
 
 
-@pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_half_precision_poses_have_float32_losses(dtype: torch.dtype) -> None:
-    # float16 itself overflows at 256 squared.
-    X, Y = (100 * body(0)).to(dtype), (100 * body(1)).to(dtype)
-    wanted = torch.float64 if dtype == torch.float64 else torch.float32
-    for name, loss in every_loss(X, Y).items():
-        found = loss()
-        assert finite(found), name
-        assert found.dtype == wanted or "accuracy" in name, name
-
-
 def test_what_stands_at_a_missing_joint_reaches_neither_loss_nor_gradient() -> None:
     x, x_hat = body(0, d=2), body(1, d=2).requires_grad_(True)
     present = torch.ones(3, 17, dtype=torch.float64)
@@ -108,7 +97,7 @@ def test_discriminators_see_finite_poses(X: Tensor, size: str) -> None:
 
 @quick
 @given(
-    st.sampled_from(KINDS), st.integers(0, 3), st.sampled_from(FLOATS),
+    st.sampled_from(KINDS), st.integers(0, 3), st.sampled_from((torch.float32, torch.float64)),
     st.sampled_from([0.0, 1e-12, 1.5, 1e12]), seeds(),
 )  # fmt: skip
 def test_views_are_rotations_also_of_one_pose_or_none(

@@ -1,4 +1,4 @@
-"""The columns of a pose set: labels, cameras, and what is checked of all."""
+"""Columns of a pose set: labels, cameras, and their checks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Cameras:
 def check_finite(
     name: str, array: np.ndarray | None, confidence: np.ndarray | None, skeleton: Skeleton
 ) -> None:
-    """Refuse an array ``(N, J, 2 or 3)`` that is not finite where a joint is there.
+    """Raise if an array ``(N, J, 2 or 3)`` is not finite at a visible joint.
 
     Raises:
         ValueError: Naming the number of poses and the first of them.
@@ -90,7 +90,7 @@ def check_finite(
 
 
 def check_shapes(shapes: Mapping[str, tuple[int, ...]], skeleton: Skeleton) -> None:
-    """Refuse arrays that don't belong together.
+    """Raise if arrays have inconsistent shapes.
 
     Args:
         shapes: The shape of everything that has a row per pose, by name.
@@ -110,7 +110,7 @@ def check_shapes(shapes: Mapping[str, tuple[int, ...]], skeleton: Skeleton) -> N
 def shape_error(
     name: str, expected: tuple[int, ...], got: tuple[int, ...], skeleton: Skeleton
 ) -> ValueError:
-    """What a user is told of an array of another shape."""
+    """Error for an array of another shape."""
     return ValueError(
         f"poses: expected {name} of shape {expected} (skeleton '{skeleton.name}'), got {got}; "
         "convert the poses or name their skeleton"
@@ -118,7 +118,7 @@ def shape_error(
 
 
 def check_labels(name: str, labels: Labels) -> None:
-    """Refuse an index that is none.
+    """Raise if an index is out of range.
 
     Raises:
         ValueError: Naming the label.

@@ -1,4 +1,4 @@
-"""What a 2D detector would have made of exact keypoints: the ``noise`` of a data source.
+"""Detector-like noise on exact 2D keypoints: the ``noise`` of a data source.
 
 For one take (one clip seen by one camera), in this order:
 
@@ -132,7 +132,7 @@ def add_noise(poses: PoseSet, noise: NoiseConfig) -> PoseSet:
 
 @dataclass(frozen=True)
 class _Layout:
-    """What the noise needs to know of a layout.
+    """Properties of a layout that the noise depends on.
 
     Attributes:
         joints: ``J``.

@@ -52,14 +52,14 @@ def rays_of(poses: PoseSet, centre_method: str) -> Float[Tensor, "N J 2"]:
 
 
 def without_root(poses: PoseSet) -> int:
-    """How many poses lack their root."""
+    """Count the poses without a root."""
     if poses.confidence is None:
         return 0
     return int((poses.confidence[:, poses.skeleton.root] <= 0).sum())
 
 
 def check_roots(without: int, poses: int, skeleton: Skeleton) -> None:
-    """Refuse a set in which poses lack their root.
+    """Raise if poses lack their root.
 
     Args:
         without: How many do.
@@ -104,12 +104,12 @@ def confidences_of(poses: PoseSet, taken: bool) -> Float[Tensor, "N J"] | None:
 
 
 def incomplete(poses: PoseSet) -> int:
-    """How many poses lack a joint."""
+    """Count the poses that lack a joint."""
     return 0 if poses.confidence is None else int((poses.confidence <= 0).any(1).sum())
 
 
 def check_complete(incomplete: int, poses: int) -> None:
-    """Refuse a set in which poses lack joints, for a lifter that takes no confidences.
+    """Raise if poses lack joints, for a lifter that takes no confidences.
 
     Args:
         incomplete: How many do.

@@ -45,7 +45,7 @@ class Clip:
 
 
 def rig_poses(clip: Clip, rig: RigConfig, root: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where the cameras of a clip stand.
+    """Rotations and positions of the cameras around a clip.
 
     Args:
         clip: The clip; its name is the seed.

@@ -12,7 +12,7 @@ BLOCK = 2**20
 
 
 def streams(poses: PoseSet, rows: np.ndarray) -> np.ndarray:
-    """Which stream, a subject's clip through one camera, each of some poses belongs to.
+    """Number the streams (a subject's clip through one camera) that poses belong to.
 
     Returns:
         Numbers from 0, ``(len(rows),)``.
@@ -30,13 +30,13 @@ def streams(poses: PoseSet, rows: np.ndarray) -> np.ndarray:
 
 
 def recordings(poses: PoseSet) -> np.ndarray:
-    """Which recording, a subject's clip with all its cameras, each pose is of, ``(N,)`` from 0."""
+    """Number the recordings (a subject's clip, all cameras) of all poses, ``(N,)`` from 0."""
     code = poses.subject.index.astype(np.int64) * len(poses.clip.names) + poses.clip.index
     return np.asarray(np.unique(code, return_inverse=True)[1]).reshape(-1)
 
 
 def next_frames(poses: PoseSet, min_frames: int, max_frames: int) -> np.ndarray:
-    """Which pose is the next frame of each, ``(N,)``; -1 for none.
+    """Index of each pose's next frame, ``(N,)``; -1 for none.
 
     The next frame is of the same stream, and the nearest one that is between
     ``min_frames`` and ``max_frames`` later.

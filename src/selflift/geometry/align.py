@@ -198,6 +198,6 @@ def _no_extent(function: str) -> str:
 
 
 def _rounding(X: Tensor) -> Tensor:
-    """What the norm of a pose without extent may be instead of 0: its mean is rounded."""
+    """Norm, by rounding of the mean, that a pose without extent may have instead of 0."""
     eps = torch.finfo(X.dtype).eps * X.shape[-2] ** 0.5
     return 16 * eps * X.abs().amax((-2, -1), keepdim=True)

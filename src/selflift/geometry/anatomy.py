@@ -1,4 +1,4 @@
-r"""Which way a body faces, and whether its knees bend the right way.
+r"""Facing direction of a body, and the direction in which its knees bend.
 
 Seen by a distant camera a body and its mirror image in depth project to the same points. Anatomy
 tells them apart: knees bend *forward* of the line from hip to ankle. The forward direction comes
@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selflift.geometry.precision import power_of_two, unit_vectors, widened
+from selflift.geometry.precision import power_of_two, unit_vectors
 from selflift.skeleton import Skeleton
 
 # Knee scores nearer to 0 than this tell neither a body nor its mirror image.
@@ -31,14 +31,12 @@ def forward_direction(
         skeleton: A layout with legs.
 
     Returns:
-        Vectors of norm 1, or 0 where hips and head lie on one line, so that nothing is in front;
-        float32 for half precision.
+        Vectors of norm 1, or 0 where hips and head lie on one line, so that nothing is in front.
 
     Raises:
         ValueError: If the layout has no legs.
     """
     (left_hip, _, _), (right_hip, _, _) = _two_legs(skeleton)
-    (X,) = widened(X)
     X = X / power_of_two(X.abs().amax((-2, -1), keepdim=True))
     left = X[..., left_hip, :] - X[..., right_hip, :]
     up = X[..., skeleton.head, :] - X[..., skeleton.root, :]
@@ -50,7 +48,7 @@ def forward_direction(
 
 
 def knee_score(X: Float[Tensor, "batch J 3"], skeleton: Skeleton) -> float:
-    """How clearly knees bend forward: +1 all of them, -1 all backward, 0 undecided.
+    """Score of knees that bend forward: +1 all of them, -1 all backward, 0 undecided.
 
     ``sum(offset . forward) / sum(|offset|)`` over all legs of all poses, where ``offset`` leads
     from the line hip-ankle to the knee: straight legs, which say nothing, weigh nothing.
@@ -66,7 +64,6 @@ def knee_score(X: Float[Tensor, "batch J 3"], skeleton: Skeleton) -> float:
     _two_legs(skeleton)
     if len(X) == 0:
         return 0.0
-    (X,) = widened(X)
     largest = X.abs().amax()
     if not bool(torch.isfinite(largest)):
         raise ValueError(

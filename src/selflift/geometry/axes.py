@@ -1,4 +1,4 @@
-"""Which axis points up: the axes that poses come in.
+"""Axis conventions of poses, named by the axis that points up.
 
 ======  =============================================================  =========================
 ``up``  axes                                                           where

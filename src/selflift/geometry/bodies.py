@@ -3,7 +3,7 @@ r"""Bodies taken apart and put together again: bones, their lengths, and limbs o
 A body is the tree of its bones: joint = parent + bone. Limbs in other people's proportions, or the
 legs of one pose under the trunk of another, make new bodies that are as plausible as the ones they
 come from. Everything here works on root-centred 3D poses of any source, in any unit; nothing is
-measured on 3D truth. Half precision is computed in float32, and float32 comes back.
+measured on 3D truth.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selflift.device import resident
-from selflift.geometry.precision import least_size, widened
+from selflift.geometry.precision import least_size
 from selflift.skeleton import Skeleton
+
+# Sine of the angle between shoulders and spine below which they span no frame (half a degree).
+LEAST_SINE = 2**-7
 
 
 def bones_of(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch J 3"]:
     """The bone that leads to each joint from its parent; zero for the root."""
-    (X,) = widened(X)
     parents = [p if p >= 0 else j for j, p in enumerate(skeleton.parents)]
     return X - X[..., resident(parents, X), :]
 
 
 def body_of(bones: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch J 3"]:
     """The root-centred body that has these bones; the inverse of :func:`bones_of`."""
-    (bones,) = widened(bones)
     # Which bones lie between each joint and the root: a body is a sum, one matrix product.
     chains = resident(_chains(skeleton), bones, bones.dtype)
     return chains.view(skeleton.num_joints, skeleton.num_joints) @ bones
@@ -47,7 +48,6 @@ def foreshortened(
         bones: In the camera's axes.
         lengths: How long each should be.
     """
-    bones, lengths = widened(bones, lengths)
     across = bones[..., :2].square().sum(-1)
     depth = (lengths.square() - across).clamp_min(0).sqrt() * bones[..., 2].sign()
     return torch.cat([bones[..., :2], depth[..., None]], dim=-1)
@@ -60,7 +60,6 @@ def rescale_bones(
     generator: torch.Generator,
 ) -> Float[Tensor, "batch J 3"]:
     """Bones of other proportions: each length times ``exp(N(0, std))``, left and right alike."""
-    (bones,) = widened(bones)
     factor = torch.empty_like(bones[..., 0]).normal_(0, std, generator=generator)
     # Every pair takes the draw of its first joint.
     first = [min(j, other) for j, other in enumerate(skeleton.mirror)]
@@ -89,7 +88,6 @@ def recombine(
         skeleton: The layout; a part that it doesn't have stays as it is.
         generator: Source of randomness, on the device of ``bones``.
     """
-    (bones,) = widened(bones)
     result = bones.clone()
 
     def put(
@@ -189,8 +187,8 @@ def _frame(across: Tensor, along: Tensor) -> Tensor:
     least = least_size(across.dtype)
     a = across / across.norm(dim=-1, keepdim=True).clamp_min(least)
     b = along - (along * a).sum(-1, keepdim=True) * a
-    # What rounding leaves of a spine along the shoulders is no direction.
-    rounding = 16 * torch.finfo(along.dtype).eps * along.norm(dim=-1, keepdim=True)
+    # Rounding leaves no reliable direction of a spine that runs along the shoulders.
     size = b.norm(dim=-1, keepdim=True)
-    b = torch.where(size > rounding, b / size.clamp_min(least), 0.0)
+    straight = size <= LEAST_SINE * along.norm(dim=-1, keepdim=True)
+    b = torch.where(straight, 0.0, b / size.clamp_min(least))
     return torch.stack([a, b, torch.linalg.cross(a, b)], dim=-1)

@@ -12,7 +12,7 @@ The method itself only uses the camera of focal length 1 at the origin
 (three radial and two tangential coefficients) serve to get from pixels to that plane and back.
 
 What has no image, such as a point behind the camera, is refused; a NaN, which marks a missing
-joint, stays one. Half precision is computed in float32, and float32 comes back.
+joint, stays one.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from dataclasses import dataclass, fields
 import torch
 from jaxtyping import Float
 from torch import Tensor
-
-from selflift.geometry.precision import widened
 
 UNDISTORT_ITERATIONS = 20
 # How far from a distorted point, in the normalised plane, its undistorted one may come back to: a
@@ -90,7 +88,6 @@ def project_unchecked(X: Float[Tensor, "*batch J 3"]) -> Float[Tensor, "*batch J
     Returns:
         Points in the normalised plane; no image of what is not in front.
     """
-    (X,) = widened(X)
     return X[..., :2] / X[..., 2:]
 
 
@@ -106,7 +103,6 @@ def backproject(
     Returns:
         Points in the camera frame.
     """
-    x, z = widened(x, z)
     z = z[..., None]
     return torch.cat([x * z, z], dim=-1)
 
@@ -132,7 +128,6 @@ def distort(x: Float[Tensor, "*batch J 2"], intrinsics: Intrinsics) -> Float[Ten
 
 
 def _distorted(x: Tensor, intrinsics: Intrinsics) -> Tensor:
-    (x,) = widened(x)
     k = intrinsics.radial[..., None, :]
     p = intrinsics.tangential[..., None, :]
     r2 = (x * x).sum(-1, keepdim=True)
@@ -159,7 +154,6 @@ def undistort(
     Raises:
         ValueError: If a point is none that the lens can show: the iteration doesn't get there.
     """
-    (x,) = widened(x)
     if not (intrinsics.radial.any() or intrinsics.tangential.any()):
         return x
     ideal = x
@@ -204,7 +198,6 @@ def pixels_to_rays(
     Raises:
         ValueError: If a focal length is not above 0, or a point is none that the lens can show.
     """
-    (x_px,) = widened(x_px)
     if not bool((intrinsics.f_px > 0).all()):
         raise ValueError(
             "pixels_to_rays: expected focal lengths above 0, got "
@@ -229,7 +222,6 @@ def world_to_camera(
     Returns:
         Points in the camera frame.
     """
-    X, rotation, centre = widened(X, rotation, centre)
     return (X - centre[..., None, :]) @ rotation.mT
 
 
@@ -239,12 +231,11 @@ def camera_to_world(
     centre: Float[Tensor, "*#batch 3"],
 ) -> Float[Tensor, "*batch J 3"]:
     """The inverse of :func:`world_to_camera`."""
-    X, rotation, centre = widened(X, rotation, centre)
     return X @ rotation + centre[..., None, :]
 
 
 def _known(function: str, given: Tensor, found: Tensor) -> Tensor:
-    """What was found, if it is finite wherever the given points are."""
+    """Return the result if it is finite wherever the given points are."""
     lost = (torch.isfinite(given) & ~torch.isfinite(found)).any(-1)
     if bool(lost.any()):
         raise ValueError(

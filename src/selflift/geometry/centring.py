@@ -15,7 +15,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selflift.geometry.camera import backproject, project_unchecked
-from selflift.geometry.precision import widened
 from selflift.geometry.rotation import ray_to_axis
 
 CENTRES = ("rotate", "translate")
@@ -73,7 +72,6 @@ def centre_unchecked(
     Raises:
         ValueError: If the method is unknown.
     """
-    (rays,) = widened(rays)
     if method == "translate":
         R = torch.eye(3, dtype=rays.dtype, device=rays.device)
         x = rays - rays[..., root : root + 1, :]

@@ -1,4 +1,4 @@
-r"""From pixels to what the lifter sees, and back.
+r"""Normalisation: from pixels to the lifter's input, and back.
 
 The method looks at a body that stands on the optical axis at depth ``c``, in units in which the
 mean head-to-root distance in the image is ``1 / c``. Two steps lead there:
@@ -10,7 +10,7 @@ mean head-to-root distance in the image is ``1 / c``. Two steps lead there:
 :class:`Normalised` carries what is needed to go back to the camera's axes.
 
 A missing joint is NaN before, and lies at the root (the origin) after, with ``present`` false; the
-root itself must be there. Half precision is computed in float32, and float32 comes back.
+root itself must be there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch import Tensor
 from selflift.device import resident
 from selflift.geometry.centring import CENTRES, centre, centre_unchecked, refuse_sideways
 from selflift.geometry.means import MeanRow
-from selflift.geometry.precision import least_size, widened
+from selflift.geometry.precision import least_size
 from selflift.skeleton import Skeleton
 
 SCALES = ("set", "sample")
@@ -53,13 +53,12 @@ def pose_size(
         x: Root-centred poses.
         present: Which joints are there, all if ``None``; what stands in the others' place doesn't
             matter.
-        shares: What each joint contributes to the mean square on average, of mean 1. Without an
+        shares: Share of each joint in the mean square on average, of mean 1. Without an
             ankle a pose then doesn't count as smaller. All 1 if ``None``.
 
     Returns:
         Sizes; their gradient is 0 where a size is.
     """
-    (x,) = widened(x)
     if present is None:
         return _root(x.square().sum(-1).mean(-1))
     square = torch.where(present[..., None], x, 0.0).square().sum(-1)
@@ -76,12 +75,12 @@ def _root(square: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Normalised:
-    """2D poses as the lifter sees them.
+    """Normalised 2D poses, the lifter's input.
 
     Attributes:
         x: Root-centred, scaled poses, ``(..., J, 2)``.
         R: Rotation from the real to the virtual camera, ``(..., 3, 3)``.
-        factor: What the centred poses were multiplied by, ``(...)``.
+        factor: Factor by which the centred poses were multiplied, ``(...)``.
         present: Which joints are there, ``(..., J)``; the others lie at the origin.
     """
 
@@ -92,13 +91,12 @@ class Normalised:
 
     def to_camera(self, X: Float[Tensor, "*batch J 3"]) -> Float[Tensor, "*batch J 3"]:
         """Lifted poses, turned from the virtual camera back to the real one's axes."""
-        X, R = widened(X, self.R)
-        return X @ R
+        return X @ self.R.to(X.dtype)
 
 
 @dataclass(frozen=True)
 class Normaliser:
-    """How a set of poses is brought to the method's size; part of every checkpoint.
+    """Normalisation of a set of poses to the method's size; part of every checkpoint.
 
     Attributes:
         centre: ``"rotate"`` or ``"translate"``, see :func:`centre`.
@@ -109,7 +107,7 @@ class Normaliser:
             distance itself is no size of a single pose: it vanishes when a person bends over.)
         factor: The training set's factor.
         size: Mean :func:`pose_size` of the normalised training poses.
-        shares: What each joint contributes to the mean square size on average, of mean 1; it gives
+        shares: Share of each joint in the mean square size on average, of mean 1; it gives
             incomplete poses their size. Empty (checkpoints of version 0.1) counts all alike.
     """
 
@@ -229,7 +227,6 @@ class Normaliser:
             ValueError: If a pose lacks its root, has all joints in one point, or one at a right
                 angle from the root.
         """
-        (rays,) = widened(rays)
         present = torch.isfinite(rays).all(-1)
         if not bool(present[..., skeleton.root].all()):
             raise ValueError(
@@ -264,7 +261,6 @@ class Normaliser:
         Returns:
             The same for poses that :meth:`apply` takes; undefined for others.
         """
-        (rays,) = widened(rays)
         return self._sized(rays, present, skeleton)[0]
 
     def _sized(
@@ -284,7 +280,6 @@ def bone_lengths(
     X: Float[Tensor, "*batch J D"], skeleton: Skeleton
 ) -> Float[Tensor, "*batch bones"]:
     """Length of every bone, in the order of ``skeleton.bones`` and the unit of ``X``."""
-    (X,) = widened(X)
     parent, child = zip(*skeleton.bones, strict=True)
     return (X[..., resident(child, X), :] - X[..., resident(parent, X), :]).norm(dim=-1)
 
@@ -310,7 +305,6 @@ def skeleton_height(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float
             f"skeleton '{skeleton.name}': expected legs (hip, knee, ankle) to measure a height "
             "along, got none; name them in Skeleton.legs"
         )
-    (X,) = widened(X)
     spine = _chain(skeleton, skeleton.head)
     legs = [joint for _, knee, ankle in skeleton.legs for joint in (knee, ankle)]
     ends = [*spine, *legs]

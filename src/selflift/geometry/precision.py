@@ -1,9 +1,9 @@
-"""In what precision geometry computes, and over what range.
+"""Precision and range of the geometry.
 
-Half precision has three digits, and float16 ends at 65504, whose square root a pose in pixels
-passes: so geometry, losses and metrics compute in float32 at least, and return it. Sums of squares
-over- or underflow long before the numbers do; dividing by a power of two first rounds nothing, so
-whatever needs no such help gets the same result with it, bit for bit.
+Geometry and losses compute in the precision of their arguments; networks and doors (metrics, files,
+users' arrays) return float32 at least, by :func:`widened`. Sums of squares over- or underflow long
+before the numbers do; dividing by a power of two first rounds nothing, so whatever needs no such
+help gets the same result with it, bit for bit.
 """
 
 from __future__ import annotations

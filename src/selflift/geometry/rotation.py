@@ -6,7 +6,7 @@ In the camera frame y points *down*, so the vertical of a level camera is the y 
 ``pitch(e)`` with ``e > 0`` turns the scene as a camera sees it when it is raised and looks down by
 ``e``: a vertical body then leans its head towards the camera.
 
-Half precision is computed in float32, and float32 comes back.
+
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
-
-from selflift.geometry.precision import widened
 
 # How far a unit axis may be from norm 1: what half precision leaves of it.
 AXIS_ROUNDING = 1e-2
@@ -46,7 +44,6 @@ def axis_angle(
     Raises:
         ValueError: If an axis is not of norm 1, about which the formula gives no rotation.
     """
-    axis, angle_rad = widened(axis, angle_rad)
     norm = axis.norm(dim=-1)
     if not bool(((norm - 1).abs() < AXIS_ROUNDING).all()):
         raise ValueError(
@@ -75,7 +72,6 @@ def ray_to_axis(ray: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 3 3"]:
     Returns:
         ``R`` with ``R (x, y, 1) = (0, 0, |.|)``.
     """
-    (ray,) = widened(ray)
     x, y = ray.unbind(-1)
     norm = torch.sqrt(1 + x * x + y * y)
     u, v, w = x / norm, y / norm, 1 / norm
@@ -101,7 +97,6 @@ def turn_about_root(
     Returns:
         The turned body ``Y``.
     """
-    X, R = widened(X, R)
     Y = (X - X[..., root : root + 1, :]) @ R.mT
     return Y + _on_axis(Y, depth)
 
@@ -123,7 +118,6 @@ def turn_back(
     Returns:
         The body ``X`` before the turn.
     """
-    Y, R, X_root = widened(Y, R, X_root)
     return (Y - _on_axis(Y, depth)) @ R + X_root[..., None, :]
 
 
@@ -133,7 +127,6 @@ def _on_axis(like: Tensor, depth: float) -> Tensor:
 
 
 def _terms(angle: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    (angle,) = widened(angle)
     return torch.cos(angle), torch.sin(angle), torch.zeros_like(angle), torch.ones_like(angle)
 
 

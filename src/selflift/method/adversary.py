@@ -18,7 +18,7 @@ from selflift.config import LossConfig
 from selflift.method import losses
 from selflift.method.training_state import TrainState
 
-# What a discriminator is shown: poses, and which of their joints are there.
+# Input of a discriminator: poses, and a mask of the joints that are visible.
 Shown = tuple[Tensor, Tensor | None]
 # Below it a slope is taken for this: about what float32 can still be divided by.
 LEAST_SLOPE = 1e-30
@@ -26,7 +26,7 @@ LEAST_SLOPE = 1e-30
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a discriminator made of real and generated poses.
+    """Logits and losses of a discriminator on real and generated poses.
 
     Attributes:
         terms: Its objective's terms, unweighted: ``loss``, ``r1``, ``gradient_penalty``.
@@ -44,12 +44,12 @@ class Judgement:
 def judge(
     D: nn.Module, real: Shown, fake: Shown, loss: LossConfig, generator: torch.Generator
 ) -> Judgement:
-    """Show real and generated poses to a discriminator.
+    """Run a discriminator on real and generated poses.
 
     Args:
         D: The discriminator.
-        real: What is real.
-        fake: What is not.
+        real: Real poses.
+        fake: Generated poses.
         loss: The game and its penalties.
         generator: Source of randomness.
     """
@@ -78,12 +78,12 @@ def judge(
 def settle(
     state: TrainState, name: str, judgement: Judgement, loss: LossConfig, rate: float | Tensor
 ) -> dict[str, Tensor]:
-    """Update a discriminator by the gradient that it has; what to tell of it.
+    """Update a discriminator by its accumulated gradient and return its scalars.
 
     Args:
         state: Changed in place.
-        name: Which one.
-        judgement: What the gradient comes from.
+        name: Name of the discriminator.
+        judgement: Its logits and losses.
         loss: The game.
         rate: The learning rate.
 
@@ -117,15 +117,15 @@ def play(
 
     Args:
         state: Changed in place.
-        name: Which one.
-        real: What is real.
-        fake: What is not; no gradient leads back from it.
+        name: Name of the discriminator.
+        real: Real poses.
+        fake: Generated poses; no gradient leads back to them.
         loss: The game and its penalties.
         rate: The learning rate.
         generator: Source of randomness.
 
     Returns:
-        What :func:`settle` tells.
+        The scalars of :func:`settle`.
     """
     judgement = judge(state.networks[name], real, fake, loss, generator)
     state.optimisers[name].zero_grad(set_to_none=True)
@@ -150,7 +150,7 @@ class Redirect:
         return redirected
 
     def set(self, game: str, fake: Tensor, weight: float) -> Tensor:
-        """Say what the poses' logits are, before the gradient comes.
+        """Set the poses' logits before the backward pass.
 
         Args:
             game: The game.
@@ -172,7 +172,7 @@ class Redirect:
         return lifters.detach()
 
     def ratio(self) -> Tensor:
-        """What each pose's gradient is multiplied by, ``(B, 1, 1)``."""
+        """Factor of each pose's gradient, ``(B, 1, 1)``."""
         assert self._ratio is not None, "the logits were not set"
         return self._ratio
 

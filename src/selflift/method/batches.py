@@ -40,7 +40,7 @@ class TrainingPoses:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step sees.
+    """Poses of one training step.
 
     Attributes:
         x: Poses of the target domain, ``(B, J, 2)``.
@@ -63,7 +63,7 @@ class Batch:
 
 
 class Order:
-    """Which of ``n`` poses are in a batch, each at most once an epoch.
+    """Draw batches of ``n`` poses, each pose at most once an epoch.
 
     The epoch's permutation is drawn anew when an epoch begins, or when a resumed run enters it. The
     poses left over by the last whole batch of an epoch sit that epoch out.
@@ -178,14 +178,14 @@ class Batches:
         )
 
     def rows(self, step: int) -> dict[str, Tensor]:
-        """Which of the target's and the source's poses are in the batch of a step."""
+        """Rows of the target's and the source's poses in the batch of a step."""
         found = {"target": self.target_order.rows(step)}
         if self.source_order is not None:
             found["source"] = self.source_order.rows(step)
         return found
 
     def _chosen(self, order: Order, step: int, count: int) -> Tensor:
-        """Which poses are seen in a mirror."""
+        """Mask of the poses that are mirrored."""
         if not self.mirror:
             return torch.zeros(count, dtype=torch.bool, device=self.device)
         draw = torch.rand(count, generator=order.draws(step), device=self.device)
@@ -196,7 +196,7 @@ class Batches:
         return self._seen(sent(values.index_select(0, rows), self.device), chosen)
 
     def _also(self, values: Tensor | None, rows: Tensor, chosen: Tensor) -> Tensor | None:
-        """What else is known of the poses of some rows, if anything is."""
+        """Optional values of some rows, on the device, some of them mirrored."""
         return None if values is None else self._rows(values, rows, chosen)
 
     def _whose(self, person: Tensor | None, rows: Tensor) -> Tensor | None:

@@ -1,4 +1,4 @@
-r"""Composite bodies: poses that nobody took, in proportions that nobody has, seen from anywhere.
+r"""Composite bodies: limbs of several lifted poses, in new proportions, seen from random views.
 
 The cycle lifts its own random projections again; here the bodies are taken apart first. Lifted
 bodies of a batch are set upright, exchange legs and arms, get other bone lengths, are turned to a
@@ -152,7 +152,7 @@ class BoneTable:
     def lengths(
         self, X: Float[Tensor, "batch J 3"], person: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch J"]:
-        """How long the bones of bodies would be in someone's proportions.
+        """Bone lengths of bodies in a person's proportions.
 
         Args:
             X: Lifted poses.

@@ -140,7 +140,7 @@ def as_seen_by_discriminator(
     size: str,
     present: Float[Tensor, "*batch J"] | None = None,
 ) -> Float[Tensor, "*batch J 2"]:
-    """What real and generated poses alike go through before a discriminator sees them.
+    """Mask and scale real or generated poses before a discriminator sees them.
 
     Real poses that are normalised one way and fakes that are not differ by that alone, and ``D``
     learns it instead of anatomy.

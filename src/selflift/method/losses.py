@@ -4,8 +4,7 @@ r"""The terms of the objective, one function each.
 ``min_D L_adv`` and ``min_T L_T``. Distances are squared, summed over coordinates, averaged over
 poses, and averaged or summed over joints (which of the two the paper does is not known).
 
-No poses at all have no mean, and are refused. Half precision is computed in float32, and float32
-comes back.
+An empty batch has no mean and raises.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from selflift.geometry.precision import widened
 from selflift.skeleton import Skeleton
 
 GAMES = ("cross_entropy", "least_squares", "wasserstein")
@@ -89,7 +87,7 @@ def correction_size(correction: Float[Tensor, "*batch J 2"]) -> Float[Tensor, ""
 def bone_constancy(
     X: Float[Tensor, "batch J 3"], corrected: Float[Tensor, "batch J 3"], skeleton: Skeleton
 ) -> Float[Tensor, ""]:
-    """How far depths are from where bones have their person's lengths, squared.
+    """Squared distance of depths from those at which bones have their person's lengths.
 
     Averaged over joints and poses. Nothing measured enters: see
     :class:`~selflift.method.composites.BoneTable`.
@@ -234,10 +232,10 @@ def gradient_penalty(
 
 
 def _poses(*given: Tensor) -> tuple[Tensor, ...]:
-    """Poses or logits in float32 at least; the mean of none would be NaN."""
+    """Refuse an empty batch, whose mean would be NaN."""
     if any(x.numel() == 0 for x in given):
         raise ValueError("losses: expected at least one pose, got none; leave the term out")
-    return widened(*given)
+    return given
 
 
 def _unknown(game: str) -> ValueError:

@@ -1,4 +1,4 @@
-"""What the lifter learns from beside the game: bodies that its own running average has lifted.
+"""Self-distillation: bodies lifted by the lifter's running average serve as targets.
 
 The average is steadier than the lifter, and what it lifts is corrected by what a single image
 doesn't show: that a person's bones keep their lengths from image to image. The lifter is drawn to
@@ -99,7 +99,7 @@ def composite_loss(
     size: float | None,
     generator: torch.Generator,
 ) -> Float[Tensor, ""]:
-    """How far the lifter is from composite bodies that it sees.
+    """Loss of the lifter on projected composite bodies.
 
     Args:
         state: Holds the lifter.

@@ -209,17 +209,17 @@ class TrainState:
 
 
 def adapts(config: TrainConfig) -> bool:
-    """Whether the run trains a domain adapter."""
+    """Return whether the run trains a domain adapter."""
     return config.domain.share > 0 and config.domain.adapter in ("first", "joint")
 
 
 def teaches(config: TrainConfig) -> bool:
-    """Whether the running average teaches the lifter; see :mod:`.self_distillation`."""
+    """Return whether the run distils its running average (:mod:`.self_distillation`)."""
     return config.loss.w_bone > 0 or config.loss.w_composite > 0
 
 
 def shares_pass(config: TrainConfig) -> bool:
-    """Whether both players learn from one pass of the discriminator over generated poses."""
+    """Return whether both players share one discriminator pass over generated poses."""
     asked = config.engine.one_pass
     return config.optim.discriminator_every == 1 if asked is None else asked
 

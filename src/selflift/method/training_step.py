@@ -32,14 +32,14 @@ from selflift.method.views import ViewSampler
 
 @dataclass(frozen=True)
 class StepOutput:
-    """What a step did; detached scalars under the names that TensorBoard shows."""
+    """Result of a step; detached scalars under their TensorBoard names."""
 
     scalars: dict[str, Tensor]
     cycle: CycleOutput
 
 
 def learning_rate_factor(step: int, steps: int, optim: OptimConfig) -> float:
-    """What the learning rates are multiplied by at a step.
+    """Factor of the learning rates at a step.
 
     Raises:
         ValueError: If the schedule is unknown.
@@ -58,7 +58,7 @@ def learning_rate_factor(step: int, steps: int, optim: OptimConfig) -> float:
 
 @dataclass(frozen=True)
 class Pace:
-    """What differs from step to step, beside the poses and the draws.
+    """Schedules at one step.
 
     Attributes:
         factor: What the learning rates are multiplied by; a number, or a tensor that is filled anew
@@ -124,7 +124,7 @@ def train_step(
 
 
 def drops(config: TrainConfig) -> bool:
-    """Whether any network has dropout."""
+    """Return whether any network has dropout."""
     model = config.model
     networks = (model.lifter, model.discriminator, model.temporal_discriminator, model.adapter,
                 model.domain_discriminator)  # fmt: skip
@@ -132,7 +132,7 @@ def drops(config: TrainConfig) -> bool:
 
 
 def rates(config: TrainConfig, pace: Pace) -> dict[str, Tensor]:
-    """The learning rates, to be told."""
+    """The learning rates as scalars."""
     optim = config.optim
     return {
         "optim/lr": torch.tensor(optim.lr * pace.factor),

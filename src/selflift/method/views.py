@@ -1,4 +1,4 @@
-r"""Random views: from where the lifted body is looked at again.
+r"""Random views of the lifted body.
 
 A view is the rotation ``R`` that takes the body from the frame of its own camera to that of a
 random one. Azimuth is uniform over the circle; what differs is the vertical:
@@ -22,7 +22,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selflift.geometry.precision import widened
 from selflift.geometry.rotation import azimuth, pitch
 
 KINDS = ("paper", "known", "learned")
@@ -52,7 +51,7 @@ class ViewSampler:
 
     @property
     def needs_elevation(self) -> bool:
-        """Whether the lifter must predict an elevation."""
+        """Return whether the lifter must predict an elevation."""
         return self.kind == "learned"
 
     def sample(
@@ -64,8 +63,7 @@ class ViewSampler:
         """One random view per sample: :meth:`level` it, then :meth:`look` at it.
 
         Args:
-            like: A tensor that gives the number of samples, the dtype (float32 for half precision)
-                and the device.
+            like: A tensor that gives the number of samples, the dtype and the device.
             elevation_rad: The samples' own elevation; used by ``learned`` alone.
             generator: Source of randomness, on the device of ``like``.
 
@@ -84,7 +82,7 @@ class ViewSampler:
             like: As in :meth:`sample`.
             elevation_rad: As in :meth:`sample`.
         """
-        return pitch(-self._own_elevation(_one_each(like), elevation_rad))
+        return pitch(-self._own_elevation(like.new_empty(len(like)), elevation_rad))
 
     def look(
         self,
@@ -102,7 +100,7 @@ class ViewSampler:
         Returns:
             From the upright body's frame to the camera's, and the camera's elevation in radians.
         """
-        like = _one_each(like)
+        like = like.new_empty(len(like))
 
         def uniform() -> Tensor:
             return torch.empty_like(like).uniform_(-1, 1, generator=generator)
@@ -129,9 +127,4 @@ class ViewSampler:
                 "view.kind 'learned': expected a lifter with an elevation head, got none; "
                 "set model.lifter.elevation=true"
             )
-        return widened(elevation_rad)[0]
-
-
-def _one_each(like: Tensor) -> Tensor:
-    """A number for each sample, yet to be filled."""
-    return widened(like.new_empty(len(like)))[0]
+        return elevation_rad
