@@ -41,7 +41,7 @@ from selflift.geometry.camera import backproject, project
 from selflift.geometry.normalise import Normalised, Normaliser, pose_size
 from selflift.geometry.rotation import azimuth, pitch, turn_about_root
 from selflift.method.cycle import run_cycle
-from selflift.method.domain_adapter import adapted
+from selflift.method.domain_adapter import apply_correction
 from selflift.method.views import ViewSampler
 from selflift.models import DomainAdapter, Lifter
 from selflift.models.lifter import Lifted
@@ -429,7 +429,9 @@ def figure_adapter(run: Path) -> Figure:
 
     x, given = seen(clean), seen(noisy)
     with torch.no_grad():
-        moved = adapted(given, adapter.correction(given), None, H36M_17.root, normaliser.size)
+        moved = apply_correction(
+            given, adapter.correction(given), None, H36M_17.root, normaliser.size
+        )
     figure = Figure(figsize=(10.6, 3.5))
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, 3, width_ratios=[1.15, 1.15, 3.0])

@@ -1,4 +1,4 @@
-"""The domain adapter in training: what it is taught, and what joins the lifter's batch."""
+"""The domain adapter in training: what it is targets, and what joins the lifter's batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from selflift.config import TrainConfig
 from selflift.geometry.normalise import pose_size
 from selflift.method.batches import Batch
-from selflift.method.domain_adapter import adapted, adapter_update, source_poses
+from selflift.method.domain_adapter import adapter_update, apply_correction, source_poses
 from selflift.method.training_state import TrainState
 from selflift.method.training_step import train_step
 from selflift.method.views import ViewSampler
@@ -45,11 +45,11 @@ def test_adapted_poses_are_centred_sized_and_as_incomplete_as_before() -> None:
     )
     confidence = torch.ones(8, 17)
     confidence[2, 5] = 0
-    y = adapted(x, correction, confidence, root=0, size=SIZE)
+    y = apply_correction(x, correction, confidence, root=0, size=SIZE)
     assert torch.equal(y[:, 0], torch.zeros(8, 2))
     assert torch.equal(y[2, 5], torch.zeros(2))
     torch.testing.assert_close(pose_size(y, confidence > 0), torch.full((8,), SIZE))
-    free = adapted(x, correction, None, root=0, size=None)
+    free = apply_correction(x, correction, None, root=0, size=None)
     torch.testing.assert_close(free, (x + correction) - (x + correction)[:, :1])
 
 

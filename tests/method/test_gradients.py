@@ -18,7 +18,6 @@ from selflift.geometry.normalise import bone_lengths, pose_size
 from selflift.geometry.rotation import azimuth, pitch, ray_to_axis, turn_about_root, turn_back
 from selflift.method import losses
 from selflift.method.cycle import as_seen_by_discriminator, keep_in_front
-from selflift.method.domain_adapter import adapted
 from selflift.method.views import ViewSampler
 from selflift.skeleton import H36M_17
 from tests.geometry.extremes import body, finite, seeds, shapes
@@ -89,7 +88,7 @@ def test_lengths_sizes_and_what_discriminators_see(seed: int, shape: str, scale:
         seen = partial(as_seen_by_discriminator, depth=C, size=size, present=few.float())
         assert finite(slopes(seen, x))
     for known, common in product((None, few.float()), (None, 0.1)):
-        change = partial(adapted, x, confidence=known, root=0, size=common)
+        change = partial(apply_correction, x, confidence=known, root=0, size=common)
         assert finite(slopes(change, torch.zeros_like(x)), slopes(change, -x))
 
 

@@ -1,4 +1,4 @@
-"""What the lifter is taught by its running average: corrected bodies, donors of another domain."""
+"""What the lifter is targets by its running average: corrected bodies, donors of another domain."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from selflift.config import TrainConfig
 from selflift.geometry.bodies import bones_of
 from selflift.geometry.normalise import pose_size
 from selflift.method.batches import Batch
-from selflift.method.self_distillation import Taught, composite_loss, teach
-from selflift.method.training_state import TrainState, teaches
+from selflift.method.self_distillation import Targets, composite_loss, lift_targets
+from selflift.method.training_state import TrainState, distils
 from selflift.method.training_step import train_step
 from selflift.method.views import ViewSampler
 from selflift.skeleton import H36M_17
@@ -40,31 +40,31 @@ def batch(**more: Tensor) -> Batch:
     return Batch(poses(), source=others(), person=person, **more)
 
 
-def taught(config: TrainConfig, given: Batch, people: int = 3) -> tuple[TrainState, Taught]:
+def targets(config: TrainConfig, given: Batch, people: int = 3) -> tuple[TrainState, Targets]:
     state = TrainState.create(config, "h36m_17", CPU, num_people=people)
     generator = torch.Generator().manual_seed(0)
-    return state, teach(state, given, given.x, given.confidence, config, SIZE, generator)
+    return state, lift_targets(state, given, given.x, given.confidence, config, SIZE, generator)
 
 
 def test_it_is_asked_for_by_its_two_terms_alone() -> None:
-    assert teaches(tiny()) and teaches(tiny(w_bone=0.0)) and teaches(tiny(w_composite=0.0))
-    assert not teaches(tiny(w_composite=0.0, w_bone=0.0))
+    assert distils(tiny()) and distils(tiny(w_bone=0.0)) and distils(tiny(w_composite=0.0))
+    assert not distils(tiny(w_composite=0.0, w_bone=0.0))
 
 
 def test_the_running_average_teaches_and_the_lifter_does_not() -> None:
     config = tiny()
-    state, first = taught(config, batch())
+    state, first = targets(config, batch())
     with torch.no_grad():
         for parameter in state.lifter.parameters():
             parameter.add_(0.1)
-    again = teach(state, batch(), poses(), None, config, SIZE, torch.Generator())
+    again = lift_targets(state, batch(), poses(), None, config, SIZE, torch.Generator())
     torch.testing.assert_close(again.X, first.X, rtol=0, atol=1e-3)
     assert not first.X.requires_grad and first.corrected and len(first.X) == 64
 
 
 def test_where_nothing_is_known_of_people_bodies_stay_as_they_are_lifted() -> None:
     given = Batch(poses())
-    state, found = taught(tiny(), given, people=0)
+    state, found = targets(tiny(), given, people=0)
     assert not found.corrected
     lifted = state.average.lift(poses())
     torch.testing.assert_close(found.X, lifted - lifted[:, :1])
@@ -73,7 +73,7 @@ def test_where_nothing_is_known_of_people_bodies_stay_as_they_are_lifted() -> No
 
 
 def test_donors_have_the_proportions_of_the_targets_people() -> None:
-    state, found = taught(donating(), batch())
+    state, found = targets(donating(), batch())
     assert found.X.shape == (64 + 24, 17, 3)
     assert found.elevation_rad is not None and len(found.elevation_rad) == 64 + 24
     assert state.bones is not None
@@ -108,7 +108,7 @@ def test_composites_of_incomplete_poses_miss_the_joints_of_poses() -> None:
     confidence, theirs = torch.ones(64, 17), torch.ones(24, 17)
     confidence[:, 5] = 0
     given = batch(confidence=confidence, source_confidence=theirs)
-    state, found = taught(config, given)
+    state, found = targets(config, given)
     assert found.confidence is not None
     assert torch.equal(found.confidence, torch.cat([confidence, theirs]))
     generator = torch.Generator().manual_seed(1)
@@ -121,7 +121,7 @@ def test_composites_of_incomplete_poses_miss_the_joints_of_poses() -> None:
 def test_a_lifter_of_flat_bodies_is_drawn_towards_depth() -> None:
     """Bones that span little in the image get depth once others of their person are long."""
     config = tiny(w_2d=0.0, w_3d=0.0, w_adv=0.0, w_composite=0.0, w_bone=1.0)
-    state, found = taught(config, Batch(poses(), person=torch.zeros(64, dtype=torch.long)), 1)
+    state, found = targets(config, Batch(poses(), person=torch.zeros(64, dtype=torch.long)), 1)
     with torch.no_grad():
         lifted = state.average.lift(poses())
     depth = (lifted[..., 2] - lifted[:, :1, 2]).abs().mean()

@@ -170,7 +170,9 @@ def test_motions_are_differences_of_one_view_in_the_unit_of_real_motion() -> Non
     out = run_cycle(
         state.lifter.eval(), batch.x, ViewSampler(), seeded(CPU, 0), None, batch.following
     )
-    (real, _), (fake, _) = training_step._shown(out, batch, 10.0, "kept")["temporal_discriminator"]
+    (real, _), (fake, _) = training_step._discriminator_inputs(out, batch, 10.0, "kept")[
+        "temporal_discriminator"
+    ]
     assert batch.following is not None and out.y_next is not None
     of = batch.following.of
     unit = (batch.x[of] - batch.following.x).square().mean().sqrt()
@@ -206,7 +208,7 @@ def test_joints_that_either_frame_lacks_have_no_motion() -> None:
         first,
         following,
     )
-    shown = training_step._shown(out, batch, 10.0, "unit")
+    shown = training_step._discriminator_inputs(out, batch, 10.0, "unit")
     (real, both), (fake, same) = shown["temporal_discriminator"]
     assert both is not None and same is not None and torch.equal(both, same)
     assert both[5, 3] == both[7, 4] == 0 and both.sum() == both.numel() - 2

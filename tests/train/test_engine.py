@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from selflift.config import TrainConfig
-from selflift.method.adversary import Redirect
+from selflift.method.adversary import SharedBackward
 from selflift.method.batches import Batch
 from selflift.method.cycle import CycleOutput, NextFrames
 from selflift.method.losses import GAMES
@@ -92,7 +92,7 @@ def test_one_pass_is_taken_where_it_saves_most_unless_told() -> None:
 @pytest.mark.parametrize("game", GAMES)
 def test_a_logit_without_slope_gives_no_infinite_gradient(game: str) -> None:
     fake = torch.zeros(4, 17, 2, requires_grad=True)
-    redirect = Redirect()
+    redirect = SharedBackward()
     logits = redirect(fake).sum((1, 2)) + torch.tensor([0.0, 1.0, -200.0, 200.0])
     redirect.set(game, logits, 1.0)
     torch.sigmoid(logits).sum().backward()

@@ -277,8 +277,8 @@ class EngineConfig:
         precision: What the networks' blocks compute in: ``"float32"``, ``"bfloat16"``, or
             ``"auto"``, see :func:`selflift.device.choose_precision`.
         one_pass: Whether both players learn from one pass of the discriminator over the generated
-            poses, see :class:`selflift.method.adversary.Redirect`; ``None``: where it is updated at
-            every step (elsewhere it saves little).
+            poses, see :class:`selflift.method.adversary.SharedBackward`; ``None``: where it is
+            updated at every step (elsewhere it saves little).
         graph: Whether steps are recorded once and replayed (CUDA alone), see
             :mod:`selflift.train.cuda_graph`; ``None``: where that is possible.
         compile: Whether ``torch.compile`` translates the networks' blocks: a minute or so of

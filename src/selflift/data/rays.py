@@ -8,7 +8,6 @@ from torch import Tensor
 
 from selflift.data.pose_set import PoseSet
 from selflift.geometry.camera import pixels_to_rays
-from selflift.skeleton import Skeleton
 
 CHUNK = 65536
 
@@ -33,7 +32,7 @@ def rays_of(poses: PoseSet, centre_method: str) -> Float[Tensor, "N J 2"]:
     if len(poses) == 0:
         raise ValueError("poses: expected at least one pose, got an empty set; check the split")
     missing = None if poses.confidence is None else torch.from_numpy(poses.confidence <= 0)
-    check_roots(without_root(poses), len(poses), poses.skeleton)
+    check_roots(poses)
     pixels = _without(torch.from_numpy(poses.poses_2d), missing)
     if poses.cameras is None:
         if centre_method == "rotate":
@@ -51,28 +50,19 @@ def rays_of(poses: PoseSet, centre_method: str) -> Float[Tensor, "N J 2"]:
     return torch.cat(parts)
 
 
-def without_root(poses: PoseSet) -> int:
-    """Count the poses without a root."""
-    if poses.confidence is None:
-        return 0
-    return int((poses.confidence[:, poses.skeleton.root] <= 0).sum())
-
-
-def check_roots(without: int, poses: int, skeleton: Skeleton) -> None:
+def check_roots(poses: PoseSet) -> None:
     """Raise if poses lack their root.
-
-    Args:
-        without: How many do.
-        poses: Of how many.
-        skeleton: The layout.
 
     Raises:
         ValueError: If there are any.
     """
-    if without:
+    if poses.confidence is None:
+        return
+    root = poses.skeleton.root
+    if lacking := int((poses.confidence[:, root] <= 0).sum()):
         raise ValueError(
-            f"poses: expected the root ('{skeleton.joints[skeleton.root]}'), which poses are "
-            f"centred on, in every pose, got {without} of {poses} without it; leave them out: "
+            f"poses: expected the root ('{poses.skeleton.joints[root]}'), which poses are centred "
+            f"on, in every pose, got {lacking} of {len(poses)} without it; leave them out: "
             "PoseSet.select(poses.confidence[:, root] > 0)"
         )
 
@@ -99,29 +89,22 @@ def confidences_of(poses: PoseSet, taken: bool) -> Float[Tensor, "N J"] | None:
         return torch.ones(poses.poses_2d.shape[:2]) if taken else None
     if taken:
         return torch.from_numpy(poses.confidence).float().clamp(0, 1)
-    check_complete(incomplete(poses), len(poses))
+    check_complete(poses)
     return None
 
 
-def incomplete(poses: PoseSet) -> int:
-    """Count the poses that lack a joint."""
-    return 0 if poses.confidence is None else int((poses.confidence <= 0).any(1).sum())
-
-
-def check_complete(incomplete: int, poses: int) -> None:
+def check_complete(poses: PoseSet) -> None:
     """Raise if poses lack joints, for a lifter that takes no confidences.
-
-    Args:
-        incomplete: How many do.
-        poses: Of how many.
 
     Raises:
         ValueError: If there are any.
     """
-    if incomplete:
+    if poses.confidence is None:
+        return
+    if incomplete := int((poses.confidence <= 0).any(1).sum()):
         raise ValueError(
             f"poses: expected complete poses, because the lifter takes no confidences, got "
-            f"{incomplete} of {poses} with missing joints (confidence 0); train it with "
+            f"{incomplete} of {len(poses)} with missing joints (confidence 0); train it with "
             "model.lifter.confidences=true, or leave them out: python -m selflift.prepare "
             "complete=true, or PoseSet.select"
         )

@@ -1,8 +1,8 @@
-"""The discriminators' side of a step: one update of ``D``, ``T`` or ``D_D``.
+"""The adversarial game, the discriminators' side: one update of ``D``, ``T`` or ``D_D``.
 
-The lifter and a discriminator learn from the same generated poses. Judged once for both
-(:class:`Redirect`), these go through the discriminator once in either direction; judged for each of
-them, once more. The gradients are the same.
+The lifter and a discriminator learn from the same generated poses. Scored once for both
+(:class:`SharedBackward`), these pass the discriminator once in either direction; scored for each
+of them, once more. The gradients are the same.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from selflift.method import losses
 from selflift.method.training_state import TrainState
 
 # Input of a discriminator: poses, and a mask of the joints that are visible.
-Shown = tuple[Tensor, Tensor | None]
+VisiblePoses = tuple[Tensor, Tensor | None]
 # Below it a slope is taken for this: about what float32 can still be divided by.
 LEAST_SLOPE = 1e-30
 
 
 @dataclass(frozen=True)
-class Judgement:
+class DiscriminatorScores:
     """Logits and losses of a discriminator on real and generated poses.
 
     Attributes:
@@ -41,9 +41,13 @@ class Judgement:
     fake: Tensor
 
 
-def judge(
-    D: nn.Module, real: Shown, fake: Shown, loss: LossConfig, generator: torch.Generator
-) -> Judgement:
+def score_poses(
+    D: nn.Module,
+    real: VisiblePoses,
+    fake: VisiblePoses,
+    loss: LossConfig,
+    generator: torch.Generator,
+) -> DiscriminatorScores:
     """Run a discriminator on real and generated poses.
 
     Args:
@@ -72,18 +76,22 @@ def judge(
             lambda x: D(x, shown), real[0][:n], fake[0][:n], mix
         )
         total = total + loss.gradient_penalty * terms["gradient_penalty"]
-    return Judgement(terms, total, real_logits, fake_logits)
+    return DiscriminatorScores(terms, total, real_logits, fake_logits)
 
 
-def settle(
-    state: TrainState, name: str, judgement: Judgement, loss: LossConfig, rate: float | Tensor
+def apply_update(
+    state: TrainState,
+    name: str,
+    scores: DiscriminatorScores,
+    loss: LossConfig,
+    rate: float | Tensor,
 ) -> dict[str, Tensor]:
     """Update a discriminator by its accumulated gradient and return its scalars.
 
     Args:
         state: Changed in place.
         name: Name of the discriminator.
-        judgement: Its logits and losses.
+        scores: Its logits and losses.
         loss: The game.
         rate: The learning rate.
 
@@ -92,23 +100,23 @@ def settle(
         ``accuracy_real`` and ``accuracy_generated``.
     """
     parallel.sum_gradients(state.networks[name])
-    scalars = {name: term.detach() for name, term in judgement.terms.items()}
+    scalars = {name: term.detach() for name, term in scores.terms.items()}
     scalars["gradient"] = gradient_norm(state.networks[name])
     set_rate(state.optimisers[name], rate)
     state.optimisers[name].step()
     of_real, of_fake = losses.discriminator_accuracies(
-        loss.game, judgement.real.detach(), judgement.fake.detach()
+        loss.game, scores.real.detach(), scores.fake.detach()
     )
     scalars["accuracy"] = (of_real + of_fake) / 2
     # One of them alone near 1 is a discriminator that calls everything real, or nothing.
     return scalars | {"accuracy_real": of_real, "accuracy_generated": of_fake}
 
 
-def play(
+def update_discriminator(
     state: TrainState,
     name: str,
-    real: Shown,
-    fake: Shown,
+    real: VisiblePoses,
+    fake: VisiblePoses,
     loss: LossConfig,
     rate: float | Tensor,
     generator: torch.Generator,
@@ -125,18 +133,18 @@ def play(
         generator: Source of randomness.
 
     Returns:
-        The scalars of :func:`settle`.
+        The scalars of :func:`apply_update`.
     """
-    judgement = judge(state.networks[name], real, fake, loss, generator)
+    scores = score_poses(state.networks[name], real, fake, loss, generator)
     state.optimisers[name].zero_grad(set_to_none=True)
-    judgement.total.backward()
-    return settle(state, name, judgement, loss, rate)
+    scores.total.backward()
+    return apply_update(state, name, scores, loss, rate)
 
 
-class Redirect:
+class SharedBackward:
     """Lets one backward pass through a discriminator serve both players.
 
-    Poses are judged one by one, so the gradient that reaches a pose is its logit's slope in the
+    Poses are scored one by one, so the gradient that reaches a pose is its logit's slope in the
     discriminator's loss times something that both players share. On its way out of the
     discriminator it is multiplied by the ratio of the two slopes, and is then the lifter's.
     """
@@ -146,7 +154,7 @@ class Redirect:
 
     def __call__(self, fake: Tensor) -> Tensor:
         """The same poses, ``(B, J, 2)``, for the discriminator."""
-        redirected: Tensor = _Redirected.apply(fake, self)
+        redirected: Tensor = _SharedBackward.apply(fake, self)
         return redirected
 
     def set(self, game: str, fake: Tensor, weight: float) -> Tensor:
@@ -177,15 +185,15 @@ class Redirect:
         return self._ratio
 
 
-class _Redirected(torch.autograd.Function):
+class _SharedBackward(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, fake: Tensor, redirect: Redirect) -> Tensor:
-        ctx.redirect = redirect
+    def forward(ctx: Any, fake: Tensor, shared: SharedBackward) -> Tensor:
+        ctx.shared = shared
         return fake.view_as(fake)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return gradients[0] * ctx.redirect.ratio(), None
+        return gradients[0] * ctx.shared.ratio(), None
 
 
 def gradient_norm(network: nn.Module) -> Tensor:

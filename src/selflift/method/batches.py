@@ -62,7 +62,7 @@ class Batch:
     person: Tensor | None = None
 
 
-class Order:
+class EpochOrder:
     """Draw batches of ``n`` poses, each pose at most once an epoch.
 
     The epoch's permutation is drawn anew when an epoch begins, or when a resumed run enters it. The
@@ -135,13 +135,17 @@ class Batches:
         self.mirrored = torch.tensor(skeleton.mirror, device=device)
         self.flip = torch.tensor([-1.0, 1.0, 1.0], device=device)
         home = poses.x.device
-        self.target_order = Order(len(poses.x), batch_size, device, seed, BATCH_STREAM, home=home)
+        self.target_order = EpochOrder(
+            len(poses.x), batch_size, device, seed, BATCH_STREAM, home=home
+        )
         self.batch_size = self.target_order.batch_size
         self.source_order = None
         if source is not None:
             size = max(source_size, 2)
             home = source.x.device
-            self.source_order = Order(len(source.x), size, device, seed, SOURCE_STREAM, home=home)
+            self.source_order = EpochOrder(
+                len(source.x), size, device, seed, SOURCE_STREAM, home=home
+            )
 
     def __call__(self, step: int) -> Batch:
         """The batch of a step."""
@@ -151,7 +155,7 @@ class Batches:
         if poses.following is not None:
             after = poses.following[rows]
             of = torch.nonzero(after != NO_FRAME)[:, 0]
-            after, of = after[of], sent(of, self.device)
+            after, of = after[of], to_device(of, self.device)
             following = NextFrames(
                 self._rows(poses.x, after, chosen[of]),
                 of,
@@ -184,7 +188,7 @@ class Batches:
             found["source"] = self.source_order.rows(step)
         return found
 
-    def _chosen(self, order: Order, step: int, count: int) -> Tensor:
+    def _chosen(self, order: EpochOrder, step: int, count: int) -> Tensor:
         """Mask of the poses that are mirrored."""
         if not self.mirror:
             return torch.zeros(count, dtype=torch.bool, device=self.device)
@@ -193,14 +197,16 @@ class Batches:
 
     def _rows(self, values: Tensor, rows: Tensor, chosen: Tensor) -> Tensor:
         """The poses of some rows, on the device, some of them in a mirror."""
-        return self._seen(sent(values.index_select(0, rows), self.device), chosen)
+        return self._seen(to_device(values.index_select(0, rows), self.device), chosen)
 
     def _also(self, values: Tensor | None, rows: Tensor, chosen: Tensor) -> Tensor | None:
         """Optional values of some rows, on the device, some of them mirrored."""
         return None if values is None else self._rows(values, rows, chosen)
 
     def _whose(self, person: Tensor | None, rows: Tensor) -> Tensor | None:
-        return None if person is None else sent(person.index_select(0, rows).long(), self.device)
+        return (
+            None if person is None else to_device(person.index_select(0, rows).long(), self.device)
+        )
 
     def _seen(self, values: Tensor, chosen: Tensor) -> Tensor:
         """Poses ``(B, J, 2 or 3)``, or numbers of joints ``(B, J)``, some of them in a mirror."""
@@ -212,7 +218,7 @@ class Batches:
         return torch.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), other, values)
 
 
-def sent(values: Tensor, device: torch.device) -> Tensor:
+def to_device(values: Tensor, device: torch.device) -> Tensor:
     """Copy values to a device; to a GPU without waiting."""
     if values.device == device:
         return values

@@ -20,14 +20,14 @@ from selflift import parallel
 from selflift.config import TrainConfig
 from selflift.geometry.normalise import MIN_EXTENT, pose_size
 from selflift.method import losses
-from selflift.method.adversary import play, set_rate
+from selflift.method.adversary import set_rate, update_discriminator
 from selflift.method.batches import ADAPTER_STREAM, Batch, seeded
 from selflift.method.cycle import as_seen_by_discriminator
 from selflift.method.training_state import TrainState
 from selflift.models import DomainAdapter
 
 
-def adapted(
+def apply_correction(
     x: Float[Tensor, "batch J 2"],
     correction: Float[Tensor, "batch J 2"],
     confidence: Float[Tensor, "batch J"] | None,
@@ -72,12 +72,12 @@ def source_poses(
     assert x is not None
     adapter = state.networks.get("adapter")
     if adapter is None:
-        return adapted(x, torch.zeros_like(x), batch.source_confidence, root, size), None
+        return apply_correction(x, torch.zeros_like(x), batch.source_confidence, root, size), None
     assert isinstance(adapter, DomainAdapter)
     adapter.train(learns)
     correction = adapter.correction(x)
     with torch.no_grad():
-        return adapted(x, correction, batch.source_confidence, root, size), correction
+        return apply_correction(x, correction, batch.source_confidence, root, size), correction
 
 
 def adapter_step(
@@ -107,7 +107,7 @@ def adapter_step(
     D, root = state.networks["domain_discriminator"], state.lifter.skeleton.root
     assert batch.source is not None
     n = min(len(batch.source), len(batch.x))
-    shown = adapted(batch.source, correction, batch.source_confidence, root, size)[:n]
+    shown = apply_correction(batch.source, correction, batch.source_confidence, root, size)[:n]
     # Domains lack different joints; D_D is to see poses, so both hide what either lacks.
     present = None
     if batch.confidence is not None and batch.source_confidence is not None:
@@ -129,7 +129,7 @@ def adapter_step(
     optimiser.step()
 
     real = as_seen_by_discriminator(batch.x[:n], c, loss.discriminator_size, present)
-    terms = play(
+    terms = update_discriminator(
         state,
         "domain_discriminator",
         (real, present),

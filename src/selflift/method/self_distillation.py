@@ -26,7 +26,7 @@ from selflift.models.blocks import frozen_statistics
 
 
 @dataclass(frozen=True)
-class Taught:
+class Targets:
     """Root-centred bodies to learn from.
 
     First those of the poses that the lifter lifts, ``B`` of them; then the donors' of another
@@ -47,7 +47,7 @@ class Taught:
 
 
 @torch.no_grad()
-def teach(
+def lift_targets(
     state: TrainState,
     batch: Batch,
     x: Float[Tensor, "batch J 2"],
@@ -55,7 +55,7 @@ def teach(
     config: TrainConfig,
     size: float | None,
     generator: torch.Generator,
-) -> Taught:
+) -> Targets:
     """The bodies of a step.
 
     Args:
@@ -71,19 +71,19 @@ def teach(
     X, elevation, table = lifted.X, lifted.elevation_rad, state.bones
     if table is None or batch.person is None:
         X = X - X[:, state.lifter.skeleton.root, None]
-        return Taught(X, elevation, confidence, corrected=False)
+        return Targets(X, elevation, confidence, corrected=False)
     person, others = batch.person[: len(x)], batch.person[len(x) :]
     table.update(X, person)
     X = table.corrected(X, person)
     if batch.source is None or config.domain.adapter != "bones":
-        return Taught(X, elevation, confidence, corrected=True)
+        return Targets(X, elevation, confidence, corrected=True)
     shown, _ = source_poses(state, batch, size, learns=False)
     donors = state.average.lift_with_elevation(shown, batch.source_confidence)
     table.update(donors.X, others)
     bodies = table.corrected(donors.X, others)
     heir = torch.randint(len(x), (len(bodies),), generator=generator, device=x.device)
     bodies = table.in_proportions_of(bodies, person[heir])
-    return Taught(
+    return Targets(
         torch.cat([X, bodies]),
         _both(elevation, donors.elevation_rad),
         _both(confidence, batch.source_confidence),
@@ -93,7 +93,7 @@ def teach(
 
 def composite_loss(
     state: TrainState,
-    taught: Taught,
+    targets: Targets,
     config: TrainConfig,
     views: ViewSampler,
     size: float | None,
@@ -103,7 +103,7 @@ def composite_loss(
 
     Args:
         state: Holds the lifter.
-        taught: What composites are made of; each misses the joints that another's pose misses.
+        targets: What composites are made of; each misses the joints that another's pose misses.
         config: The run's config.
         views: How they are looked at.
         size: The common size of all poses, if they have one.
@@ -111,10 +111,10 @@ def composite_loss(
     """
     lifter = state.lifter
     made = make_composites(
-        taught.X, taught.elevation_rad, views, config.composite, lifter.skeleton, lifter.depth,
+        targets.X, targets.elevation_rad, views, config.composite, lifter.skeleton, lifter.depth,
         size, generator,
     )  # fmt: skip
-    hidden = None if taught.confidence is None else taught.confidence.roll(1, 0)
+    hidden = None if targets.confidence is None else targets.confidence.roll(1, 0)
     with frozen_statistics(lifter):
         lifted = lifter.lift(made.x, hidden)
     return losses.consistency_3d(made.X, lifted, config.loss.joints)

@@ -102,7 +102,7 @@ class TrainState:
         }
         state = cls(networks, optimisers, copy.deepcopy(networks["lifter"]))  # type: ignore[arg-type]
         state.average.requires_grad_(False).eval()
-        if teaches(config) and num_people:
+        if distils(config) and num_people:
             state.bones = BoneTable(
                 num_people, state.lifter.skeleton, device, config.bones.sharpness
             )
@@ -213,7 +213,7 @@ def adapts(config: TrainConfig) -> bool:
     return config.domain.share > 0 and config.domain.adapter in ("first", "joint")
 
 
-def teaches(config: TrainConfig) -> bool:
+def distils(config: TrainConfig) -> bool:
     """Return whether the run distils its running average (:mod:`.self_distillation`)."""
     return config.loss.w_bone > 0 or config.loss.w_composite > 0
 

@@ -13,20 +13,20 @@ from selflift import parallel
 from selflift.config import OptimConfig, TrainConfig
 from selflift.method import losses
 from selflift.method.adversary import (
-    Judgement,
-    Redirect,
-    Shown,
+    DiscriminatorScores,
+    SharedBackward,
+    VisiblePoses,
+    apply_update,
     gradient_norm,
-    judge,
-    play,
+    score_poses,
     set_rate,
-    settle,
+    update_discriminator,
 )
 from selflift.method.batches import DROPOUT_STREAM, STEP_STREAM, Batch, seeded
 from selflift.method.cycle import CycleOutput, as_seen_by_discriminator, run_cycle
 from selflift.method.domain_adapter import adapter_step, source_poses
-from selflift.method.self_distillation import composite_loss, teach
-from selflift.method.training_state import TrainState, shares_pass, teaches
+from selflift.method.self_distillation import composite_loss, lift_targets
+from selflift.method.training_state import TrainState, distils, shares_pass
 from selflift.method.views import ViewSampler
 
 
@@ -57,15 +57,14 @@ def learning_rate_factor(step: int, steps: int, optim: OptimConfig) -> float:
 
 
 @dataclass(frozen=True)
-class Pace:
+class StepSchedule:
     """Schedules at one step.
 
     Attributes:
-        factor: What the learning rates are multiplied by; a number, or a tensor that is filled anew
-            before each step.
-        rise: What the weights of composites and bones are multiplied by; likewise.
+        factor: Factor of the learning rates; a number, or a tensor that is filled before each step.
+        rise: Factor of the weights of composites and bones; likewise.
         decay: Of the running average; likewise.
-        due: Whether the discriminators are updated.
+        due: True if the discriminators are updated.
     """
 
     factor: float | Tensor
@@ -74,10 +73,10 @@ class Pace:
     due: bool
 
 
-def pace_of(step: int, config: TrainConfig) -> Pace:
-    """The pace of a step."""
+def schedule_at(step: int, config: TrainConfig) -> StepSchedule:
+    """The schedule of a step."""
     warmup = config.composite.warmup
-    return Pace(
+    return StepSchedule(
         factor=learning_rate_factor(step, config.trainer.steps, config.optim),
         rise=min(1.0, (step + 1) / warmup) if warmup else 1.0,
         # It grows with the step, so that the first steps do not linger in the average.
@@ -104,10 +103,10 @@ def train_step(
         views: The view sampler.
         size: The common size of all poses (``Normaliser.size``), if they have one.
     """
-    pace = pace_of(state.step, config)
+    schedule = schedule_at(state.step, config)
     generator = seeded(batch.x.device, config.seed, STEP_STREAM, state.step)
     with ExitStack() as stack:
-        if drops(config):
+        if has_dropout(config):
             # Dropout draws from the global generator: seed it for this step, and put it back.
             devices = [batch.x.device] if batch.x.is_cuda else []
             stack.enter_context(torch.random.fork_rng(devices=devices))
@@ -117,13 +116,13 @@ def train_step(
             seed = seeded(batch.x.device, *key).initial_seed()
             torch.manual_seed(seed)
         with state.computing(config.engine.precision):
-            out = update(state, batch, config, views, size, pace, generator)
+            out = update(state, batch, config, views, size, schedule, generator)
     state.step += 1
-    out.scalars.update(rates(config, pace))
+    out.scalars.update(learning_rates(config, schedule))
     return out
 
 
-def drops(config: TrainConfig) -> bool:
+def has_dropout(config: TrainConfig) -> bool:
     """Return whether any network has dropout."""
     model = config.model
     networks = (model.lifter, model.discriminator, model.temporal_discriminator, model.adapter,
@@ -131,12 +130,12 @@ def drops(config: TrainConfig) -> bool:
     return any(network.dropout > 0 for network in networks)
 
 
-def rates(config: TrainConfig, pace: Pace) -> dict[str, Tensor]:
-    """The learning rates as scalars."""
+def learning_rates(config: TrainConfig, schedule: StepSchedule) -> dict[str, Tensor]:
+    """Learning rates as scalars."""
     optim = config.optim
     return {
-        "optim/lr": torch.tensor(optim.lr * pace.factor),
-        "optim/lr_discriminator": torch.tensor(optim.lr_discriminator * pace.factor),
+        "optim/lr": torch.tensor(optim.lr * schedule.factor),
+        "optim/lr_discriminator": torch.tensor(optim.lr_discriminator * schedule.factor),
     }
 
 
@@ -146,7 +145,7 @@ def update(
     config: TrainConfig,
     views: ViewSampler,
     size: float | None,
-    pace: Pace,
+    schedule: StepSchedule,
     generator: torch.Generator,
 ) -> StepOutput:
     """All updates of one step: a function of its arguments alone, that never waits for the device.
@@ -157,53 +156,55 @@ def update(
         config: As there.
         views: As there.
         size: As there.
-        pace: What the step number decides.
+        schedule: The schedules at this step.
         generator: Source of randomness.
     """
     loss, lifter, c = config.loss, state.lifter, config.model.lifter.depth
-    set_rate(state.lifter_optimiser, config.optim.lr * pace.factor)
+    set_rate(state.lifter_optimiser, config.optim.lr * schedule.factor)
     x, confidence = batch.x, batch.confidence
     scalars: dict[str, Tensor] = {}
     if batch.source is not None and config.domain.adapter != "bones":
         joint = config.domain.adapter == "joint"
         source, correction = source_poses(state, batch, size, learns=joint)
         if correction is not None and joint:
-            scalars |= adapter_step(state, batch, correction, config, pace.factor, size, generator)
+            scalars |= adapter_step(
+                state, batch, correction, config, schedule.factor, size, generator
+            )
         x = torch.cat([x, source])
         if confidence is not None and batch.source_confidence is not None:
             confidence = torch.cat([confidence, batch.source_confidence])
 
-    taught = None
-    if teaches(config):
-        taught = teach(state, batch, x, confidence, config, size, generator)
+    targets = None
+    if distils(config):
+        targets = lift_targets(state, batch, x, confidence, config, size, generator)
     lifter.train()
     out = run_cycle(lifter, x, views, generator, confidence, batch.following)
     terms: dict[str, tuple[float | Tensor, Tensor]] = {
         "2d": (loss.w_2d, losses.consistency_2d(out.x, out.x_hat, loss.joints, confidence)),
         "3d": (loss.w_3d, losses.consistency_3d(out.Y, out.Y_hat, loss.joints)),
     }
-    if taught is not None and taught.corrected and loss.w_bone > 0:
-        constancy = losses.bone_constancy(out.X, taught.X[: len(x)], lifter.skeleton)
-        terms["bone"] = (loss.w_bone * pace.rise, constancy)
-    if taught is not None and loss.w_composite > 0:
-        composite = composite_loss(state, taught, config, views, size, generator)
-        terms["composite"] = (loss.w_composite * pace.rise, composite)
+    if targets is not None and targets.corrected and loss.w_bone > 0:
+        constancy = losses.bone_constancy(out.X, targets.X[: len(x)], lifter.skeleton)
+        terms["bone"] = (loss.w_bone * schedule.rise, constancy)
+    if targets is not None and loss.w_composite > 0:
+        composite = composite_loss(state, targets, config, views, size, generator)
+        terms["composite"] = (loss.w_composite * schedule.rise, composite)
     if loss.w_truth > 0:
         # Supervised training: of the target's poses, those of another domain are no matter.
         assert batch.truth is not None
         distance = losses.consistency_3d(batch.truth, out.X[: len(batch.x)], loss.joints)
         terms["truth"] = (loss.w_truth, distance)
-    one_pass = pace.due and shares_pass(config)
-    shown = _shown(out, batch, c, loss.discriminator_size)
-    players = {name: poses for name, poses in shown.items() if name in state.networks}
-    judged: dict[str, Judgement] = {}
-    for name, (real, fake) in players.items():
-        D, (key, term) = state.networks[name], PLAYERS[name]
+    one_pass = schedule.due and shares_pass(config)
+    shown = _discriminator_inputs(out, batch, c, loss.discriminator_size)
+    adversaries = {name: poses for name, poses in shown.items() if name in state.networks}
+    scored: dict[str, DiscriminatorScores] = {}
+    for name, (real, fake) in adversaries.items():
+        D, (key, term) = state.networks[name], ADVERSARIES[name]
         weight = getattr(loss, key)
         if one_pass:
-            redirect = Redirect()
-            judged[name] = judge(D, real, (redirect(fake[0]), fake[1]), loss, generator)
-            terms[term] = (weight, redirect.set(loss.game, judged[name].fake, weight))
+            shared = SharedBackward()
+            scored[name] = score_poses(D, real, (shared(fake[0]), fake[1]), loss, generator)
+            terms[term] = (weight, shared.set(loss.game, scored[name].fake, weight))
             state.optimisers[name].zero_grad(set_to_none=True)
         else:
             D.requires_grad_(False)
@@ -214,42 +215,46 @@ def update(
     ]
     total = torch.stack(counted).sum()
     state.lifter_optimiser.zero_grad(set_to_none=True)
-    torch.stack([total, *(judgement.total for judgement in judged.values())]).sum().backward()
+    torch.stack([total, *(scores.total for scores in scored.values())]).sum().backward()
     parallel.sum_gradients(lifter)
     scalars |= {f"loss/{name}": term.detach() for name, (_, term) in terms.items()}
     scalars |= {"loss/total": total.detach(), "gradient/lifter": gradient_norm(lifter)}
     state.lifter_optimiser.step()
 
-    rate = config.optim.lr_discriminator * pace.factor
-    for name, (real, fake) in players.items() if pace.due else ():
+    rate = config.optim.lr_discriminator * schedule.factor
+    for name, (real, fake) in adversaries.items() if schedule.due else ():
         if one_pass:
-            told = settle(state, name, judged[name], loss, rate)
+            scalars_of_d = apply_update(state, name, scored[name], loss, rate)
         else:
-            told = play(state, name, real, (fake[0].detach(), fake[1]), loss, rate, generator)
-        scalars |= {f"{name}/{key}": value for key, value in told.items()}
-    state.update_average(pace.decay)
+            scalars_of_d = update_discriminator(
+                state, name, real, (fake[0].detach(), fake[1]), loss, rate, generator
+            )
+        scalars |= {f"{name}/{key}": value for key, value in scalars_of_d.items()}
+    state.update_average(schedule.decay)
     return StepOutput(scalars, out)
 
 
 # Each discriminator that the lifter plays against: its weight in the config, and its term's name.
-PLAYERS = {
+ADVERSARIES = {
     "discriminator": ("w_adv", "adversarial"),
     "temporal_discriminator": ("w_temporal", "temporal"),
 }
 
 
-def _shown(
+def _discriminator_inputs(
     out: CycleOutput, batch: Batch, depth: float, size: str
-) -> dict[str, tuple[Shown, Shown]]:
+) -> dict[str, tuple[VisiblePoses, VisiblePoses]]:
     """Real and generated poses, and motions, as the discriminators see them."""
     confidence = out.confidence
     present = None if confidence is None else (confidence > 0).to(out.x)
     real = as_seen_by_discriminator(out.x, depth, size, present)
     fake = as_seen_by_discriminator(out.y, depth, size, present)
-    players: dict[str, tuple[Shown, Shown]] = {"discriminator": ((real, present), (fake, present))}
+    adversaries: dict[str, tuple[VisiblePoses, VisiblePoses]] = {
+        "discriminator": ((real, present), (fake, present))
+    }
     following = batch.following
     if following is None or out.y_next is None or len(following.of) == 0:
-        return players
+        return adversaries
     # A joint's motion is known where both frames have it.
     both = None
     if present is not None and following.confidence is not None:
@@ -262,5 +267,5 @@ def _shown(
     fake = fake - as_seen_by_discriminator(out.y_next, depth, size, both)
     # Differences are small: real ones give the unit for both.
     unit = real.square().mean().sqrt().clamp_min(1e-6)
-    players["temporal_discriminator"] = ((real / unit, both), (fake / unit, both))
-    return players
+    adversaries["temporal_discriminator"] = ((real / unit, both), (fake / unit, both))
+    return adversaries

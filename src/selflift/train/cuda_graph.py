@@ -3,7 +3,7 @@
 At the paper's width a step is a few milliseconds of products and as long again of launching small
 kernels, one by one. A CUDA graph launches all of them at once. It replays the same kernels on the
 same memory, so what differs from step to step has to lie in tensors that are filled anew: the
-batch, the learning rates, the seed of the draws.
+batch, the learning learning_rates, the seed of the draws.
 
 What goes unnoticed in recording, such as a number that was read once and is then always the same,
 would train wrongly and say nothing. So each recording is proved before it is used: one step is
@@ -26,11 +26,11 @@ from selflift.config import TrainConfig
 from selflift.method.batches import STEP_STREAM, Batch, seeded
 from selflift.method.training_state import TrainState
 from selflift.method.training_step import (
-    Pace,
     StepOutput,
-    drops,
-    pace_of,
-    rates,
+    StepSchedule,
+    has_dropout,
+    learning_rates,
+    schedule_at,
     train_step,
     update,
 )
@@ -71,7 +71,7 @@ def suits(config: TrainConfig, device: torch.device) -> bool:
     return (
         device.type == "cuda"
         and config.loss.w_temporal == 0
-        and not drops(config)
+        and not has_dropout(config)
         and parallel.world().size == 1
     )
 
@@ -110,48 +110,48 @@ class GraphedStep:
         self._batch: Batch | None = None
         self._generator = torch.Generator(device=device)
         factor, rise, decay = torch.zeros(3, device=device).unbind()
-        self._pace = Pace(factor, rise, decay, due=True)
+        self._pace = StepSchedule(factor, rise, decay, due=True)
 
     def __call__(self, batch: Batch) -> StepOutput:
         """As :func:`~selflift.method.training_step.train_step`; advances ``state.step``.
 
         What it returns of the cycle is overwritten by the next step.
         """
-        pace = pace_of(self.state.step, self.config)
+        schedule = schedule_at(self.state.step, self.config)
         if self._refused:
             return train_step(self.state, batch, self.config, self.views, self.size)
-        if self._warm[pace.due] < WARM_UP:
-            self._warm[pace.due] += 1
+        if self._warm[schedule.due] < WARM_UP:
+            self._warm[schedule.due] += 1
             for optimiser in self.state.optimisers.values():
                 for group in optimiser.param_groups:
                     group["capturable"] = self.device.type == "cuda"
             return self._aside(batch)
-        self._fill(batch, pace)
-        if pace.due not in self._recorded:
+        self._fill(batch, schedule)
+        if schedule.due not in self._recorded:
             try:
-                step = partial(self._step, pace.due)
-                self._recorded[pace.due] = self._record(step, self._generator)
+                step = partial(self._step, schedule.due)
+                self._recorded[schedule.due] = self._record(step, self._generator)
             except RuntimeError as error:
                 self._refuse(" ".join(str(error).split())[:200])
                 return self(batch)
-            return self._prove(batch, pace)
-        values, names, output = self._replay(pace)
+            return self._prove(batch, schedule)
+        values, names, output = self._replay(schedule)
         self.state.step += 1
         scalars = dict(zip(names, values.clone().unbind(), strict=True))
-        return replace(output, scalars=scalars | rates(self.config, pace))
+        return replace(output, scalars=scalars | learning_rates(self.config, schedule))
 
-    def _replay(self, pace: Pace) -> Left:
-        replay, left = self._recorded[pace.due]
+    def _replay(self, schedule: StepSchedule) -> Left:
+        replay, left = self._recorded[schedule.due]
         seed = seeded(self.device, self.config.seed, STEP_STREAM, self.state.step).initial_seed()
         self._generator.manual_seed(seed)
         replay()
         return left
 
-    def _prove(self, batch: Batch, pace: Pace) -> StepOutput:
+    def _prove(self, batch: Batch, schedule: StepSchedule) -> StepOutput:
         """A step as usual, and whether the recording would have left the same."""
         tensors = self._tensors()
         before = [tensor.clone() for tensor in tensors]
-        values, names, _ = self._replay(pace)
+        values, names, _ = self._replay(schedule)
         told = dict(zip(names, values.clone().unbind(), strict=True))
         replayed = [tensor.clone() for tensor in tensors]
         # In place: the recording goes on to use this memory.
@@ -210,7 +210,7 @@ class GraphedStep:
         torch.cuda.current_stream().wait_stream(aside)
         return out
 
-    def _fill(self, batch: Batch, pace: Pace) -> None:
+    def _fill(self, batch: Batch, schedule: StepSchedule) -> None:
         """Bring a step's poses and numbers to where the recording reads them."""
         if self._batch is None:
             self._batch = copy.deepcopy(batch)
@@ -219,7 +219,7 @@ class GraphedStep:
             if place is not None:
                 place.copy_(given)
         for name in ("factor", "rise", "decay"):
-            getattr(self._pace, name).fill_(getattr(pace, name))
+            getattr(self._pace, name).fill_(getattr(schedule, name))
 
 
 def _own(network: nn.Module) -> list[Tensor]:

@@ -35,7 +35,7 @@ from selflift.data.pose_set import PoseSet
 from selflift.data.rays import rays_of
 from selflift.data.source import SPLITS, load_split
 from selflift.geometry.normalise import Normaliser
-from selflift.method.domain_adapter import adapted
+from selflift.method.domain_adapter import apply_correction
 from selflift.models import DomainAdapter
 from selflift.skeleton import Skeleton
 from selflift.train.training_data import source_normaliser
@@ -301,7 +301,7 @@ def _adapt(
 ) -> Float[Tensor, "N J 2"]:
     """Poses of size 1, as training adapts them; without an adapter as they are."""
     correction = torch.zeros_like(x) if adapter is None else adapter.correction(x)
-    return adapted(x, correction, None, root, 1.0)
+    return apply_correction(x, correction, None, root, 1.0)
 
 
 def _by_joint(values: Float[Tensor, "J"], skeleton: Skeleton) -> dict[str, float]:

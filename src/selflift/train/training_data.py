@@ -18,9 +18,7 @@ from selflift.data.rays import (
     check_complete,
     check_roots,
     confidences_of,
-    incomplete,
     rays_of,
-    without_root,
 )
 from selflift.data.source import load_split
 from selflift.data.streams import NO_FRAME, next_frames, streams
@@ -184,9 +182,9 @@ def normalise(
         raise ValueError(NO_TRUTH)
     takes, skeleton, n = config.model.lifter.confidences, poses.skeleton, len(poses)
     joints, depth = skeleton.num_joints, config.model.lifter.depth
-    check_roots(without_root(poses), n, skeleton)
+    check_roots(poses)
     if not takes:
-        check_complete(incomplete(poses), n)
+        check_complete(poses)
     place = storage(config)
 
     def room(*shape: int) -> np.ndarray:
