@@ -18,6 +18,7 @@ from selflift.geometry.normalise import bone_lengths, pose_size
 from selflift.geometry.rotation import azimuth, pitch, ray_to_axis, turn_about_root, turn_back
 from selflift.method import losses
 from selflift.method.cycle import as_seen_by_discriminator, keep_in_front
+from selflift.method.domain_adapter import apply_correction
 from selflift.method.views import ViewSampler
 from selflift.skeleton import H36M_17
 from tests.geometry.extremes import body, finite, seeds, shapes
