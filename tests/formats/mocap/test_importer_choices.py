@@ -45,7 +45,7 @@ def test_rates_are_noted_where_they_are_assumed_or_overruled(tmp_path: Path) -> 
     recordings, (take, *_) = read(tmp_path, source_fps=60.0, fps=None)
     assert take.fps == 60
     notes = "\n".join(recordings.report.notes)
-    assert "BVH files tell 120 Hz; 60 Hz is taken instead" in notes and "assumed" not in notes
+    assert "BVH files state 120 Hz; 60 Hz is used instead" in notes and "assumed" not in notes
     recordings, (take, *_) = read(tmp_path / "b", source_fps=30.0, fps=50.0)
     assert len(take) == 24 * 50 // 30 + 1
     assert any("30 Hz were interpolated to 50 Hz" in note for note in recordings.report.notes)

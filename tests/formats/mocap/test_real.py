@@ -17,10 +17,9 @@ from selflift.config import RigConfig
 from selflift.config.prepare_schema import MocapOptions
 from selflift.data.recording import Report
 from selflift.formats.mocap import open_mocap, recognise
-from selflift.formats.mocap.bodies import open_sources, read_bodies
-from selflift.formats.mocap.discover import find_files
-from selflift.formats.mocap.resample import resample
-from selflift.formats.mocap.world import choose_frame
+from selflift.formats.mocap.importer import resample
+from selflift.formats.mocap.motion_files import find_files
+from selflift.formats.mocap.world_motion import choose_frame, open_sources, read_bodies
 from selflift.geometry.anatomy import knee_score
 from selflift.skeleton import H36M_17
 
@@ -44,7 +43,7 @@ def world(name: str, fps: float | None = 50.0, skip: int = 0) -> np.ndarray:
     """The bodies of a sample, ``(F, 17, 3)``, without what was put before the motion."""
     (source,) = open_sources(find_files(RAW / name, None, Report()), {})
     X, t_pose = read_bodies(source)
-    frame = choose_frame(source.found.path, X, "auto", "auto", source.length)
+    frame = choose_frame(source.file.path, X, "auto", "auto", source.length)
     assert (frame.unit, frame.up) == ("cmu", "y")
     assert t_pose == (name in ("02_01.bvh", "49_04.bvh"))
     X = frame.to_world(X[t_pose + skip :])

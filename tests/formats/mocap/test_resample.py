@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
-from selflift.formats.mocap.resample import resample
+from selflift.formats.mocap.importer import resample
 
 RATES = [(120, 50), (60, 50), (30, 50), (120, 48), (119.88, 50), (25, 120), (100, 99.9)]
 

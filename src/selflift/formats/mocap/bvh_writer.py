@@ -3,12 +3,12 @@
 A BVH file holds a figure of constant bones and its joints' rotations. Positions alone determine
 neither: bones get their median lengths, each joint the rotation that best fits the bones that begin
 in it, and a turn about a bone, which positions can't tell, is left out
-(:mod:`selflift.formats.mocap.bone_rotations`). So joints lie where they were if the bones keep
+(:mod:`selflift.formats.mocap.bvh_fit`). So joints lie where they were if the bones keep
 their lengths, and bones that begin in one joint their angles. They don't keep them where a
 shoulder is shrugged or the back bends above the hips (a few millimetres): with ``split`` each of
 these bones turns by itself, about a joint without length (``Thorax_LShoulder``).
 
-Files are y up, in centimetres, facing z at rest (:mod:`selflift.formats.mocap.rest_pose`). Angles
+Files are y up, in centimetres, facing z at rest (:mod:`selflift.formats.mocap.bvh_fit`). Angles
 go on past 180 degrees instead of jumping by 360.
 """
 
@@ -24,8 +24,7 @@ import numpy as np
 from torch import Tensor
 
 from selflift.files.atomic_write import atomic_path
-from selflift.formats.mocap.bone_rotations import angles_zxy_deg, fit_rotations
-from selflift.formats.mocap.rest_pose import rest_offsets
+from selflift.formats.mocap.bvh_fit import angles_zxy_deg, fit_rotations, rest_offsets
 from selflift.geometry.axes import turn_axes
 from selflift.skeleton import Skeleton, get_skeleton
 

@@ -1,15 +1,15 @@
 """Motion capture files become takes: bodies in the world, resampled and filmed by a virtual rig.
 
-ASF/AMC is what the CMU database publishes; BVH is what most others do. File by file, forward
-kinematics gives Human3.6M's 17 joints in world metres, z up; these are brought to one frame rate,
-and virtual cameras look at them (:mod:`selflift.data.rig`).
+ASF/AMC is the CMU database's format; most others publish BVH. File by file, forward kinematics
+gives Human3.6M's 17 joints in world metres, z up; these are brought to one frame rate, and virtual
+cameras film them (:mod:`selflift.data.rig`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
+from math import comb, isfinite
 from pathlib import Path
 
 import numpy as np
@@ -19,28 +19,30 @@ from selflift.config.prepare_schema import MocapOptions
 from selflift.data.recording import Recordings, Report, Take
 from selflift.data.rig import Clip, film_clip
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.mocap.bodies import Source, open_sources, read_bodies
 from selflift.formats.mocap.bvh import BvhHeader
-from selflift.formats.mocap.discover import UNKNOWN, find_files, read_actions, recognise, some
-from selflift.formats.mocap.resample import resample
-from selflift.formats.mocap.text import wrong
-from selflift.formats.mocap.world import (
+from selflift.formats.mocap.motion_files import UNKNOWN, find_files, read_actions, recognise, some
+from selflift.formats.mocap.numbered_lines import wrong
+from selflift.formats.mocap.world_motion import (
     UNITS,
     UPS,
-    Frame,
+    MotionSource,
+    WorldFrame,
     check_height,
     choose_frame,
     is_upright,
+    open_sources,
+    read_bodies,
     units_m,
 )
 from selflift.skeleton import H36M_17
 
-__all__ = ["open_mocap", "recognise"]
+__all__ = ["open_mocap", "recognise", "resample"]
 
-# AMC files don't tell their rate; CMU recorded nearly all at 120 Hz.
+# AMC files don't state their rate; CMU recorded nearly all at 120 Hz.
 AMC_FPS = 120.0
 # Beyond these nobody records motion; at the lower one, 50 frames are made of each.
 LEAST_FPS, MOST_FPS = 1.0, 1e5
+EXACT = 1e-6
 T_POSE = "T-pose before the motion"
 TOO_NEAR = "too near to a camera of the virtual rig"
 
@@ -64,15 +66,15 @@ def open_mocap(path: Path, options: MocapOptions, rig: RigConfig) -> Recordings:
     asf = None if options.asf is None else Path(options.asf)
     sources = open_sources(find_files(path, asf, report), options.bones or {})
     _note_sources(sources, options, report)
-    if actions and not any(source.found.clip in actions for source in sources):
+    if actions and not any(source.file.clip in actions for source in sources):
         report.note(
             f"no clip is named in '{options.actions}', so every action is '{UNKNOWN}'; clips are "
-            f"named like '{sources[0].found.clip}'"
+            f"named like '{sources[0].file.clip}'"
         )
     lead = sources[0]
     first = read_bodies(lead)
-    frame = choose_frame(lead.found.path, first[0], options.unit, options.up, lead.length)
-    check_height(lead.found.path, frame.to_world(first[0]), frame)
+    frame = choose_frame(lead.file.path, first[0], options.unit, options.up, lead.length)
+    check_height(lead.file.path, frame.to_world(first[0]), frame)
     reader = _Reader(options, rig, actions, frame, report)
     return Recordings(
         source="mocap",
@@ -82,7 +84,7 @@ def open_mocap(path: Path, options: MocapOptions, rig: RigConfig) -> Recordings:
         settings={
             "2D": f"projected, {rig.cameras} virtual cameras around each clip",
             "3D": "forward kinematics",
-            "bones": "; ".join(dict.fromkeys(source.bones.rig for source in sources)),
+            "bones": "; ".join(dict.fromkeys(source.body.rig for source in sources)),
             "unit": f"{frame.unit} ({frame.metres:.6g} m)",
             "up": frame.up,
             "fps": "as recorded" if options.fps is None else f"{options.fps:g}",
@@ -103,9 +105,9 @@ def _check_options(options: MocapOptions) -> None:
             raise ImportFileError(f"mocap.{key}: expected a rate above 0 or none, got {fps}")
 
 
-def _note_sources(sources: list[Source], options: MocapOptions, report: Report) -> None:
-    """What the names and skeletons alone tell."""
-    lost = [source.found.path for source in sources if source.lost_thorax]
+def _note_sources(sources: list[MotionSource], options: MocapOptions, report: Report) -> None:
+    """Note what the names and skeletons alone show."""
+    lost = [source.file.path for source in sources if source.lost_thorax]
     if lost:
         report.note(
             "the thorax was lost in the conversion from ASF/AMC (the offsets of the neck and both "
@@ -113,18 +115,18 @@ def _note_sources(sources: list[Source], options: MocapOptions, report: Report) 
             f"{some(lost)}; use the ASF/AMC files of the same clips"
         )
     for source in sources:
-        for joint, stands_in in source.bones.guessed.items():
-            report.note(f"bones of {source.bones.rig}: {joint} is the middle of {stands_in}")
-    if options.source_fps is None and any(source.found.asf for source in sources):
+        for joint, stands_in in source.body.guessed.items():
+            report.note(f"bones of {source.body.rig}: {joint} is the middle of {stands_in}")
+    if options.source_fps is None and any(source.file.asf for source in sources):
         report.note(
-            f"AMC files don't tell their rate: {AMC_FPS:g} Hz is assumed, as in most of CMU's; set "
-            "mocap.source_fps for others"
+            f"AMC files don't state their rate: {AMC_FPS:g} Hz is assumed, as in most of CMU's; "
+            "set mocap.source_fps for others"
         )
-    told = {source.fps for source in sources if source.fps is not None}
-    if options.source_fps is not None and told - {options.source_fps}:
-        rates = ", ".join(f"{fps:g}" for fps in sorted(told))
-        report.note(f"BVH files tell {rates} Hz; {options.source_fps:g} Hz is taken instead")
-    nameless = [source.found.path for source in sources if source.found.subject == UNKNOWN]
+    stated = {source.fps for source in sources if source.fps is not None}
+    if options.source_fps is not None and stated - {options.source_fps}:
+        rates = ", ".join(f"{fps:g}" for fps in sorted(stated))
+        report.note(f"BVH files state {rates} Hz; {options.source_fps:g} Hz is used instead")
+    nameless = [source.file.path for source in sources if source.file.subject == UNKNOWN]
     if nameless and options.subject is None:
         report.note(
             f"no subject in the names, who is '{UNKNOWN}' then: {some(nameless)}; put the files of "
@@ -139,10 +141,10 @@ class _Reader:
     options: MocapOptions
     rig: RigConfig
     actions: dict[str, str]
-    frame: Frame
+    frame: WorldFrame
     report: Report
 
-    def takes(self, sources: list[Source], first: tuple[np.ndarray, bool]) -> Iterator[Take]:
+    def takes(self, sources: list[MotionSource], first: tuple[np.ndarray, bool]) -> Iterator[Take]:
         """The takes of every file; the first file's bodies are read already."""
         for number, source in enumerate(sources):
             X, t_pose = read_bodies(source) if number else first
@@ -151,8 +153,8 @@ class _Reader:
                 self.report.drop(TOO_NEAR, len(clip.frame) - len(take))
                 yield take
 
-    def _clip(self, source: Source, X: np.ndarray, t_pose: bool) -> Clip:
-        path, options = source.found.path, self.options
+    def _clip(self, source: MotionSource, X: np.ndarray, t_pose: bool) -> Clip:
+        path, options = source.file.path, self.options
         if t_pose and options.drop_t_pose:
             X = X[1:]
             self.report.drop(T_POSE, self.rig.cameras)
@@ -174,26 +176,57 @@ class _Reader:
                     "frames but no motion; set mocap.fps to the recordings' rate"
                 )
             X, fps = resample(X, fps, options.fps), float(options.fps)
-        clip = source.found.clip
+        clip = source.file.clip
         return Clip(
             positions=X.astype(np.float32),
-            subject=source.found.subject if options.subject is None else options.subject,
+            subject=source.file.subject if options.subject is None else options.subject,
             action=self.actions.get(clip, UNKNOWN),
             name=clip,
             fps=fps,
             frame=np.arange(len(X), dtype=np.int64),
         )
 
-    def _source_fps(self, source: Source) -> float:
+    def _source_fps(self, source: MotionSource) -> float:
         if self.options.source_fps is not None:
             return float(self.options.source_fps)
-        if not isinstance(source.figure, BvhHeader):
+        if not isinstance(source.skeleton, BvhHeader):
             return AMC_FPS
         if source.fps is None or not LEAST_FPS <= source.fps <= MOST_FPS:
             bounds = "" if source.fps is None else f" of {1 / MOST_FPS:g} to {1 / LEAST_FPS:g} s"
             raise wrong(
-                source.found.path,
-                f"expected a Frame Time above 0{bounds}, got {source.figure.frame_time_s:g}; set "
+                source.file.path,
+                f"expected a Frame Time above 0{bounds}, got {source.skeleton.frame_time_s:g}; set "
                 "mocap.source_fps",
             )
         return source.fps
+
+
+def resample(X: np.ndarray, source_fps: float, target_fps: float) -> np.ndarray:
+    """Motion ``(F, ...)`` at another rate: the frames from the first to the last of the source.
+
+    Between two frames a joint follows the cubic that has, at both, the slope of the five frames
+    around; it is exact for motion that is a cubic polynomial of time. If the target rate divides
+    the source's, frames are picked, not computed.
+    """
+    ratio = source_fps / target_fps
+    step = round(ratio)
+    if step >= 1 and abs(ratio - step) < EXACT * step:
+        return X[::step]
+    at = np.arange(int((len(X) - 1) / ratio + EXACT) + 1) * ratio
+    left = np.minimum(at.astype(int), max(len(X) - 2, 0))
+    right = np.minimum(left + 1, len(X) - 1)
+    s = (at - left).reshape(-1, *[1] * (X.ndim - 1))
+    # Two frames more at both ends, on the polynomial (at most cubic) of the frames there.
+    padded, order = X, min(4, len(X))
+    weights = np.array([(-1) ** k * comb(order, k + 1) for k in range(order)], float)
+    for _ in range(2):
+        first = np.tensordot(weights, padded[:order], 1)
+        last = np.tensordot(weights, padded[::-1][:order], 1)
+        padded = np.concatenate([first[None], padded, last[None]])
+    slope = (8 * (padded[3:-1] - padded[1:-3]) - (padded[4:] - padded[:-4])) / 12
+    return (
+        (1 + 2 * s) * (1 - s) ** 2 * X[left]
+        + s**2 * (3 - 2 * s) * X[right]
+        + s * (1 - s) ** 2 * slope[left]
+        - s**2 * (1 - s) * slope[right]
+    )

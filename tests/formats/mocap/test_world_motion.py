@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.mocap.world import (
-    Frame,
+from selflift.formats.mocap.world_motion import (
+    WorldFrame,
     check_height,
     choose_frame,
     height_of,
@@ -58,7 +58,7 @@ def test_unit_and_axis_are_found(people: np.ndarray, unit: str, up: str, size: f
 
 
 def test_y_up_to_z_up_keeps_hands_apart() -> None:
-    frame = Frame("m", 1.0, "y")
+    frame = WorldFrame("m", 1.0, "y")
     np.testing.assert_array_equal(frame.to_world(np.array([[1.0, 2.0, 3.0]])), [[1.0, -3.0, 2.0]])
     turn = frame.to_world(np.eye(3)).T
     assert np.linalg.det(turn) == pytest.approx(1)
@@ -87,7 +87,7 @@ def test_bodies_that_fit_two_units_are_refused(people: np.ndarray) -> None:
 
 def test_a_unit_that_is_named_is_taken(people: np.ndarray) -> None:
     frame = choose_frame(FILE, people, "cm", "y", 0.45)
-    assert frame == Frame("cm", 0.01, "y")
+    assert frame == WorldFrame("cm", 0.01, "y")
     with pytest.raises(
         ImportFileError, match=r"0.8 to 2.5 m .* got 0.01\d+ m with unit cm \(0.01 m"
     ):
@@ -96,7 +96,7 @@ def test_a_unit_that_is_named_is_taken(people: np.ndarray) -> None:
 
 @pytest.mark.parametrize(("size", "fine"), [(0.45, False), (0.6, True), (1.4, True), (1.7, False)])
 def test_only_heights_of_people_pass(people: np.ndarray, size: float, fine: bool) -> None:
-    frame = Frame("m", 1.0, "z")
+    frame = WorldFrame("m", 1.0, "z")
     if fine:
         check_height(FILE, size * people, frame)
     else:

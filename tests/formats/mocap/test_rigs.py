@@ -9,9 +9,9 @@ import pytest
 
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.mocap.acclaim import CMU_LENGTH
-from selflift.formats.mocap.bodies import Source, open_sources
-from selflift.formats.mocap.bones import ASF_RIGS, BVH_RIGS, find_bones
-from selflift.formats.mocap.discover import Found
+from selflift.formats.mocap.motion_files import MotionFile
+from selflift.formats.mocap.rigs import ASF_RIGS, BVH_RIGS, find_body
+from selflift.formats.mocap.world_motion import MotionSource, open_sources
 from selflift.skeleton import H36M_17
 
 from .bvh_files import human_joints, random_bvh, renamed, write_bvh
@@ -96,9 +96,9 @@ def both(words: str) -> dict[str, int]:
 def test_public_rigs_are_recognised_and_their_joints_found(rig: str) -> None:
     joints, expected = PUBLIC[rig]
     points = both(joints)
-    bones = find_bones(FILE, points, BVH_RIGS, {})
+    bones = find_body(FILE, points, BVH_RIGS, {})
     assert bones.rig == rig
-    found = dict(zip(bones.skeleton.parts, bones.index, strict=True))
+    found = bones.index
     for part, name in zip(PARTS, expected.split(), strict=True):
         assert found.get(part) == points.get(name), part
         if part.startswith("L"):
@@ -109,14 +109,14 @@ def test_public_rigs_are_recognised_and_their_joints_found(rig: str) -> None:
 def test_name_spaces_and_case_do_not_matter(prefix: str) -> None:
     names, _ = PUBLIC["LAFAN1"]
     points = {prefix + name.upper(): i for name, i in both(names).items()}
-    assert find_bones(FILE, points, BVH_RIGS, {}).rig == "LAFAN1"
+    assert find_body(FILE, points, BVH_RIGS, {}).rig == "LAFAN1"
 
 
 def test_hips_are_the_middle_of_the_hip_joints_and_guesses_are_told() -> None:
-    bones = find_bones(FILE, both(PUBLIC["LAFAN1"][0]), BVH_RIGS, {})
+    bones = find_body(FILE, both(PUBLIC["LAFAN1"][0]), BVH_RIGS, {})
     points = np.random.default_rng(0).normal(size=(3, 40, 3))
     X = bones.to_h36m(points)
-    at = dict(zip(bones.skeleton.parts, bones.index, strict=True))
+    at = bones.index
     hips = (points[:, at["LHip"]] + points[:, at["RHip"]]) / 2
     np.testing.assert_allclose(X[:, H36M_17.index("Hip")], hips, atol=1e-15)
     nose = (points[:, at["Thorax"]] + points[:, at["HeadTop"]]) / 2
@@ -127,8 +127,8 @@ def test_hips_are_the_middle_of_the_hip_joints_and_guesses_are_told() -> None:
 def test_asf_bones_are_taken_for_their_ends() -> None:
     (rig,) = ASF_RIGS
     points = {name: i for i, name in enumerate(["root", *rig.parts.values()])}
-    bones = find_bones(Path("a.asf"), points, ASF_RIGS, {})
-    found = dict(zip(bones.skeleton.parts, bones.index, strict=True))
+    bones = find_body(Path("a.asf"), points, ASF_RIGS, {})
+    found = bones.index
     pairs = {"LHip": "lhipjoint", "LAnkle": "ltibia", "Spine": "lowerback", "Thorax": "thorax",
              "Nose": "upperneck", "HeadTop": "head", "RShoulder": "rclavicle",
              "RWrist": "rradius"}  # fmt: skip
@@ -138,7 +138,7 @@ def test_asf_bones_are_taken_for_their_ends() -> None:
 def test_an_unknown_rig_names_its_bones_what_is_missing_and_the_option() -> None:
     points = {"Hips": 0, "Tail": 1}
     with pytest.raises(ImportFileError) as caught:
-        find_bones(FILE, points, BVH_RIGS, {})
+        find_body(FILE, points, BVH_RIGS, {})
     message = str(caught.value)
     assert "expected bones of a known rig (cgspeed, MotionBuilder names, " in message
     assert "got Hips, Tail; name those that are Pelvis, RHip, RKnee" in message
@@ -148,21 +148,21 @@ def test_an_unknown_rig_names_its_bones_what_is_missing_and_the_option() -> None
 def test_bones_of_the_users_own_make_a_rig() -> None:
     own = {f"b{i}": part for i, part in enumerate(H36M_17.parts)}
     points = {name: i for i, name in enumerate(["root", *own])}
-    bones = find_bones(FILE, points, BVH_RIGS, own)
-    assert bones.rig == "mocap.bones" and bones.index == tuple(range(1, 18))
+    bones = find_body(FILE, points, BVH_RIGS, own)
+    assert bones.rig == "mocap.bones" and tuple(bones.index.values()) == tuple(range(1, 18))
     del own["b7"], own["b0"]
-    bones = find_bones(FILE, points, BVH_RIGS, own)
+    bones = find_body(FILE, points, BVH_RIGS, own)
     assert set(bones.guessed) == {"Spine"}
     assert set(bones.guessed["Spine"].split(" and ")) == {"LHip", "RHip", "Thorax"}
     del own["b2"], own["b12"]
     with pytest.raises(ImportFileError, match="name those that are RKnee, LElbow, for example"):
-        find_bones(FILE, points, BVH_RIGS, own)
+        find_body(FILE, points, BVH_RIGS, own)
 
 
 def test_bones_of_the_users_own_come_before_a_known_rigs() -> None:
     points = both(PUBLIC["LAFAN1"][0])
-    bones = find_bones(FILE, points, BVH_RIGS, {"Spine1": "Spine"})
-    found = dict(zip(bones.skeleton.parts, bones.index, strict=True))
+    bones = find_body(FILE, points, BVH_RIGS, {"Spine1": "Spine"})
+    found = bones.index
     assert found["Spine"] == points["Spine1"] and bones.rig == "LAFAN1, mocap.bones"
 
 
@@ -170,13 +170,13 @@ def test_bones_of_the_users_own_come_before_a_known_rigs() -> None:
 def test_wrong_words_in_the_option_are_refused(own: dict) -> None:
     name, part = next(iter(own.items()))
     with pytest.raises(ImportFileError, match=f"mocap.bones: expected .* got '{name}: {part}'"):
-        find_bones(FILE, both(PUBLIC["LAFAN1"][0]), BVH_RIGS, own)
+        find_body(FILE, both(PUBLIC["LAFAN1"][0]), BVH_RIGS, own)
 
 
-def source_of(tmp_path: Path, thorax: float, names: dict[str, str] | None = None) -> Source:
+def source_of(tmp_path: Path, thorax: float, names: dict[str, str] | None = None) -> MotionSource:
     joints = renamed(human_joints(thorax), names or {})
     path = write_bvh(tmp_path / "02_01.bvh", joints, random_bvh(joints, 2))
-    (source,) = open_sources([Found(path, "02_01", "02", None)], {})
+    (source,) = open_sources([MotionFile(path, "02_01", "02", None)], {})
     return source
 
 
@@ -195,7 +195,7 @@ def test_cgspeeds_lost_thorax_is_noticed(
     tmp_path: Path, names: dict, thorax: float, lost: bool
 ) -> None:
     source = source_of(tmp_path, thorax, names)
-    assert source.bones.rig.startswith("cgspeed")
+    assert source.body.rig.startswith("cgspeed")
     assert source.lost_thorax is lost
     assert source.length == CMU_LENGTH and source.fps == 120
 
@@ -205,5 +205,5 @@ def test_zero_offsets_of_other_rigs_are_no_lost_thorax(tmp_path: Path) -> None:
         tmp_path, 0.0, {"LowerBack": "Spine0", "LHipJoint": "a", "RHipJoint": "b", "Spine": "Spine",
                         "Neck1": "Spine2", "LeftFoot": "LeftFoot", "RightShoulder": "LeftToe"}
     )  # fmt: skip
-    assert source.bones.rig == "LAFAN1"
+    assert source.body.rig == "LAFAN1"
     assert not source.lost_thorax

@@ -8,8 +8,8 @@ import pytest
 
 from selflift.data.recording import Report
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.mocap import discover
-from selflift.formats.mocap.discover import find_files, read_actions, recognise
+from selflift.formats.mocap import motion_files
+from selflift.formats.mocap.motion_files import find_files, read_actions, recognise
 
 
 def make(root: Path, *names: str) -> Path:
@@ -41,7 +41,7 @@ def test_foreign_folders_are_not_recognised(tmp_path: Path, name: str) -> None:
 
 
 def test_recognising_stops_in_huge_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discover, "RECOGNISE_ENTRIES", 10)
+    monkeypatch.setattr(motion_files, "RECOGNISE_ENTRIES", 10)
     make(tmp_path, *(f"{i}.jpg" for i in range(20)), "frames/a.bvh")
     assert not recognise(tmp_path)
 
@@ -126,8 +126,8 @@ def test_actions_are_read_line_by_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("02_01 walk\n02_02\n", "line 2: expected 'clip action', got '02_02'; mend it"),
-        ("02_01\t\n", "line 1: expected 'clip action', got '02_01'; mend it"),
+        ("02_01 walk\n02_02\n", "line 2: expected 'clip action', got '02_02'; fix the line"),
+        ("02_01\t\n", "line 1: expected 'clip action', got '02_01'; fix the line"),
         (
             "02_01 walk\n\n02_01 run\n",
             "line 3: expected one action of '02_01', got 'walk' and 'run",
