@@ -141,27 +141,28 @@ DEEP = b")" + b"\x85" * 300_000
         # NumPy's own unpickling crashes on the first of these, and reads foreign memory on others.
         (SCALAR + FLOATS.replace(b"NNN", b"\x88NN") + b"S'12345678'\ntR.", "plain type"),
         (SCALAR + FLOATS.replace(b"NNN", b"NN\x88") + b"S'12345678'\ntR.", "plain type"),
-        (SCALAR + FLOATS.replace(b"'f8'", b"'V8'") + b"S'12345678'\ntR.", "the type 'V8'"),
-        (SCALAR + FLOATS + b"S'1234'\ntR.", "more, less or something else"),
+        (SCALAR + FLOATS.replace(b"'f8'", b"'V8'") + b"S'12345678'\ntR.", "the type .V8."),
+        (SCALAR + FLOATS + b"S'1234'\ntR.", "corrupt"),
         (ARRAY + b"(I1\n(I2\nt" + FLOATS + b"I0\nS'12345678'\ntb.", "more, less"),
         (ARRAY + b"(I1\n(I-1\nt" + FLOATS + b"I0\nS'12345678'\ntb.", "the shape of an array"),
-        (ARRAY + b"(I1\n(I0\nI9000000000000000000\nt" + FLOATS + b"I0\nS''\ntb.", "fits into"),
-        (ARRAY + b"(I1\n(I1\nt" + FLOATS.replace(b"f8", b"O8") + b"I0\nS'12345678'\ntb.", "more"),
+        (ARRAY + b"(I1\n(I0\nI9000000000000000000\nt" + FLOATS + b"I0\nS''\ntb.", "more, less"),
+        (ARRAY + b"(I1\n(I1\nt" + FLOATS.replace(b"f8", b"O8") + b"I0\nS'12345678'\ntb.",
+         "corrupt"),
         (ARRAY + b"(I1\n(I1\nt" + FLOATS.replace(b"f8", b"U1") + b"I0\nS'\xff\xff\xff\xff'\ntb.",
-         "no characters"),
-        (b"cnumpy\nndarray\n(I5\nS'O'\ntR.", "damaged"),
+         "corrupt"),
+        (b"cnumpy\nndarray\n(I5\nS'O'\ntR.", "corrupt"),
         # What is allowed must not be changed by a file.
         (b"c_codecs\nencode\nN}S'__defaults__'\nNs\x86b.", "only arrays to have a state"),
-        (b"cnumpy\ndtype\n}S'__init__'\nNsb.", "only arrays to have a state"),
+        (b"cnumpy\ndtype\n}S'__init__'\nNsb.", "corrupt"),
         # A few bytes that ask for all memory, or for the end of the interpreter's stack.
-        (b"c__builtin__\nbytes\n(I100000000000\ntR.", "damaged"),
-        (b"\x80\x05\x96" + (1 << 45).to_bytes(8, "little") + b"a.", "memory|damaged"),
-        (b"\x80\x04}" + DEEP + b"Ns.", "keys of text or numbers, got tuple"),
-        (b"\x80\x04}(" + DEEP + b"Nu.", "keys of text or numbers, got tuple"),
-        (b"\x80\x04\x8f(" + DEEP + b"\x90.", "keys of text or numbers, got tuple"),
-        (b"\x80\x04(" + DEEP + b"\x91.", "keys of text or numbers, got tuple"),
-        (b"c__builtin__\nset\n]" + DEEP + b"a\x85R.", "keys of text or numbers, got tuple"),
-        (b"ccollections\nOrderedDict\n]" + DEEP + b"N\x86a\x85R.", "keys of text or numbers"),
+        (b"c__builtin__\nbytes\n(I100000000000\ntR.", "corrupt"),
+        (b"\x80\x05\x96" + (1 << 45).to_bytes(8, "little") + b"a.", "MemoryError"),
+        (b"\x80\x04}" + DEEP + b"Ns.", "ended by"),
+        (b"\x80\x04}(" + DEEP + b"Nu.", "ended by"),
+        (b"\x80\x04\x8f(" + DEEP + b"\x90.", "ended by"),
+        (b"\x80\x04(" + DEEP + b"\x91.", "ended by"),
+        (b"c__builtin__\nset\n]" + DEEP + b"a\x85R.", "ended by"),
+        (b"ccollections\nOrderedDict\n]" + DEEP + b"N\x86a\x85R.", "ended by"),
     ],
 )  # fmt: skip
 def test_a_pickle_that_lies_about_memory_is_refused(
@@ -206,7 +207,7 @@ def test_damaged_files_are_named(tmp_path: Path, keep: int) -> None:
         np.savez(buffer, a=np.arange(100))
         whole = buffer.getvalue() if name == "x.npz" else pickle.dumps(CONTENT)
         path.write_bytes(whole[:keep])
-        with pytest.raises(ValueError, match=rf"{name}': expected an? \w+.*; get it again"):
+        with pytest.raises(ValueError, match=rf"{name}': expected an? \w+.*; download it again"):
             reader(path)
 
 
@@ -216,7 +217,7 @@ def test_an_array_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     np.save(buffer, np.arange(100))
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.npy", buffer.getvalue()[:-8])
-    with pytest.raises(ValueError, match="expected 800 bytes of an array, got 792"):
+    with pytest.raises(ValueError, match="expected 800 bytes got 792"):
         read_npz(path)
 
 
@@ -266,7 +267,7 @@ def test_a_pickle_that_copies_its_bytes_again_and_again_is_refused(tmp_path: Pat
     path.write_bytes(head + 3 * array + b"e.")
     assert [len(made) for made in read_pickle(path)] == [size] * 3
     path.write_bytes(head + 2000 * array + b"e.")
-    with pytest.raises(ValueError, match="x.pkl': expected at most 34 MB, as the file's own size"):
+    with pytest.raises(ValueError, match="x.pkl': expected a pickle, .*MemoryError"):
         read_pickle(path)
 
 

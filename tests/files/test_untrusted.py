@@ -27,7 +27,7 @@ def test_a_file_may_promise_a_hundred_times_its_size_and_some_megabytes(tmp_path
     path.write_bytes(bytes(MOST_BYTES // 50))
     assert most_bytes(path) == MOST_GROWTH * (MOST_BYTES // 50)
     check_promise("poses_2d", most_bytes(path), most_bytes(path))
-    with pytest.raises(UntrustedError, match="expected at most 67 MB.*'poses_2d'.*get it again"):
+    with pytest.raises(UntrustedError, match="at most 67 MB.*'poses_2d'.*download it again"):
         check_promise("poses_2d", most_bytes(path) + 1, most_bytes(path))
 
 

@@ -1,59 +1,74 @@
-"""Archives of arrays: ``.npz`` and ``.pkl`` files, of which nothing is run."""
+"""Read ``.npz`` and ``.pkl`` files of arrays without running anything in them.
+
+Arrays of numbers and texts are read by NumPy, their sizes checked. Pickles, and arrays of objects,
+which are pickles, are loaded in a child process, which sends plain content back.
+"""
 
 from __future__ import annotations
 
-import io
-import os
+import math
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
-from selflift.files.restricted_unpickler import check_text, count_of, load_arrays
-from selflift.files.untrusted import ImportFileError, UntrustedError, check_promise, most_bytes
+from selflift.files.child_process import IsolatedReader
+from selflift.files.restricted_unpickler import check_text, load_arrays
+from selflift.files.untrusted import (
+    MOST_BYTES,
+    ImportFileError,
+    UntrustedError,
+    check_promise,
+    most_bytes,
+)
 
-# What NumPy writes. Others may ask for gigabytes before they unpack a byte.
+# As NumPy writes them. Other methods may ask for gigabytes before they unpack a byte.
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-BLOCK_BYTES = 2**20
+
+_unpickle = IsolatedReader("""
+from selflift.files.array_archives import unpickle as read
+
+def warm():
+    pass
+""")
 
 
 def read_pickle(path: str | Path) -> Any:
-    """The content of a pickle of NumPy arrays and plain containers.
-
-    Args:
-        path: The file.
+    """Load a pickle of NumPy arrays and plain containers.
 
     Raises:
-        ImportFileError: If it is missing, damaged, or holds anything else; nothing of it is run.
+        ImportFileError: If it is missing, corrupt, or holds anything else; nothing of it is run.
     """
     path = Path(path)
-    with _reading(path, "a pickle"), open(path, "rb") as stream:
-        return load_arrays(stream, os.path.getsize(path))
+    with _reading(path, "a pickle"):
+        return _unpickle(path, [])
 
 
 def read_npz(path: str | Path, *keys: str) -> dict[str, Any]:
-    """Arrays of an ``.npz`` archive; an array of a single object comes as that object.
+    """Load arrays of an ``.npz`` archive; an array of a single object comes as that object.
 
     Args:
         path: The file.
         keys: The arrays that must be there, and are read; all of them if none is named.
 
     Raises:
-        ImportFileError: If the file is missing, damaged, lacks a key, or holds pickled objects
+        ImportFileError: If the file is missing, corrupt, lacks a key, or holds pickled objects
             other than arrays and plain containers; nothing of it is run.
     """
     path = Path(path)
     with _reading(path, "an npz archive"), zipfile.ZipFile(path) as archive:
-        have = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+        have = _keys(archive)
         missing = [key for key in keys if key not in have]
         if missing:
             raise ImportFileError(
                 f"expected the key {', '.join(missing)}, got {', '.join(have) or 'no array'}; is "
                 "it the right file?"
             )
-        out, promised, most = {}, 0, most_bytes(path)
-        for key in dict.fromkeys(keys or have):
+        wanted, promised, most = list(dict.fromkeys(keys or have)), 0, most_bytes(path)
+        for key in wanted:
             entry = archive.getinfo(f"{key}.npy")
             if entry.compress_type not in PACKINGS:
                 raise ImportFileError(
@@ -62,77 +77,85 @@ def read_npz(path: str | Path, *keys: str) -> dict[str, Any]:
                 )
             promised += entry.file_size
             check_promise(key, promised, most)
-            with archive.open(entry) as stream:
-                out[key] = _read_array(stream, entry.file_size)
-        return out
+        plain = {key: _read_plain(archive, key) for key in wanted}
+        pickled = [key for key, array in plain.items() if array is None]
+        return {**plain, **(_unpickle(path, pickled) if pickled else {})}
 
 
 def npz_keys(path: str | Path) -> list[str]:
-    """Names of the arrays in an ``.npz`` archive; none if it is no such archive."""
+    """Return the names of the arrays in an ``.npz`` archive; none if it is no such archive."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
-    except Exception:  # a damaged archive raises many kinds, depending on where it is damaged
+            return _keys(archive)
+    except Exception:  # a corrupt archive raises many kinds, depending on the place
         return []
 
 
-def _read_array(stream: io.BufferedIOBase | IO[bytes], most: int) -> Any:
-    # Its headers are read by NumPy; only an array of objects is a pickle, which NumPy would run.
-    version = np.lib.format.read_magic(stream)
-    header = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else np.lib.format.read_array_header_2_0
-    )
-    shape, fortran, dtype = header(stream)
-    if not dtype.hasobject:
-        count = count_of(shape, dtype)
-        size = count * dtype.itemsize
-        if size > most:
-            raise ImportFileError(f"expected an array of at most {most} bytes, got one of {size}")
-        data = bytearray(size)
-        got = _fill(stream, memoryview(data))
-        if got != size:
-            raise ImportFileError(f"expected {size} bytes of an array, got {got}")
-        flat = np.frombuffer(data, dtype=dtype, count=count)
-        check_text(flat)
-        return flat.reshape(shape, order="F" if fortran else "C")
-    content = load_arrays(stream, most)
-    if isinstance(content, np.ndarray) and content.shape == ():
-        return content.item()
+def unpickle(path: str, keys: list[str]) -> Any:
+    """Load a pickle, or pickled arrays of an archive; runs in the child process."""
+    if not keys:
+        with open(path, "rb") as stream:
+            return load_arrays(stream)
+    content = {}
+    with zipfile.ZipFile(path) as archive:
+        for key in keys:
+            with archive.open(f"{key}.npy") as stream:
+                _header(stream)
+                array = load_arrays(stream)
+            single = isinstance(array, np.ndarray) and array.shape == ()
+            content[key] = array.item() if single else array
     return content
 
 
-def _fill(stream: io.BufferedIOBase | IO[bytes], data: memoryview) -> int:
-    """Read until the memory is full or the stream ends; returns how many bytes came."""
-    got = 0
-    while part := stream.read(min(len(data) - got, BLOCK_BYTES)):
-        data[got : got + len(part)] = part
-        got += len(part)
-    return got
+def _keys(archive: zipfile.ZipFile) -> list[str]:
+    return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
-class _reading:
-    """Turns whatever a damaged file raises into one line that names it."""
+def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype]:
+    """Read past the header of an array; return its shape and type."""
+    first = np.lib.format.read_magic(stream) == (1, 0)
+    form = np.lib.format
+    shape, _, dtype = (form.read_array_header_1_0 if first else form.read_array_header_2_0)(stream)
+    return shape, dtype
 
-    def __init__(self, path: Path, what: str) -> None:
-        self._path, self._what = path, what
 
-    def __enter__(self) -> None:
-        if not self._path.is_file():
-            raise ImportFileError(f"'{self._path}': no such file; expected {self._what}")
+def _read_plain(archive: zipfile.ZipFile, key: str) -> np.ndarray | None:
+    """Read an array of numbers or texts; ``None`` if it is one of objects."""
+    entry = archive.getinfo(f"{key}.npy")
+    with archive.open(entry) as stream:
+        shape, dtype = _header(stream)
+    if dtype.hasobject:
+        return None
+    # Zeros would hide that the others are too large.
+    size = math.prod(n or 1 for n in shape) * max(dtype.itemsize, 1)
+    if size > max(entry.file_size, MOST_BYTES):
+        raise ImportFileError(
+            f"expected an array of at most {entry.file_size} bytes, got one of {size}"
+        )
+    with archive.open(entry) as stream:
+        array = np.lib.format.read_array(stream, allow_pickle=False)
+    check_text(array)
+    return array
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, (ImportFileError, UntrustedError)):
-            raise ImportFileError(f"'{self._path}': {error}") from error
-        if isinstance(error, MemoryError):
-            raise ImportFileError(
-                f"'{self._path}': expected {self._what} that fits into memory, got one that does "
-                "not, or whose sizes are damaged; close other programs or get it again"
-            ) from error
-        if isinstance(error, Exception):
-            reason = " ".join(str(error).split())[:200]
-            raise ImportFileError(
-                f"'{self._path}': expected {self._what}, got a file that is damaged, cut short or "
-                f"something else ({type(error).__name__}: {reason}); get it again"
-            ) from error
+
+@contextmanager
+def _reading(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever a corrupt file raises into one line that names it."""
+    if not path.is_file():
+        raise ImportFileError(f"'{path}': no such file; expected {what}")
+    try:
+        yield
+    except (ImportFileError, UntrustedError) as error:
+        raise ImportFileError(f"'{path}': {error}") from error
+    except MemoryError as error:
+        raise ImportFileError(
+            f"'{path}': expected {what} that fits into memory, got one that does not, or whose "
+            "sizes are corrupt; close other programs or download it again"
+        ) from error
+    except Exception as error:
+        reason = "" if type(error) is ValueError else f"{type(error).__name__}: "
+        reason += " ".join(str(error).split())[:200]
+        raise ImportFileError(
+            f"'{path}': expected {what}, got a file that is corrupt, cut short or something else "
+            f"({reason}); download it again"
+        ) from error

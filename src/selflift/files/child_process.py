@@ -1,9 +1,11 @@
-"""Readers of other people's libraries, in a process of their own.
+"""Run a reader of untrusted files in a child process with limited memory and time.
 
-SciPy and cdflib believe what a file says: a wrong byte makes them crash, read in a circle, or ask
-for all memory. In a process of their own they can do so: it is given the memory that the file
-explains (where the system can limit it) and some time, and is replaced when it fails. One process
-reads one file after the other.
+The libraries behind pickles, HDF5, MATLAB and CDF files believe what a file says: a wrong byte can
+make them crash, loop, or ask for all memory. In a child process that costs one error message. The
+child is started once, reads one file after the other, and is replaced after a failure.
+
+Memory is limited on Linux only and processor time on Unix only (``resource``); a limit by the clock
+applies everywhere.
 """
 
 from __future__ import annotations
@@ -11,110 +13,108 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from selflift.files.restricted_unpickler import load_arrays
+from selflift.files.untrusted import (
+    MOST_ITEMS,
+    ImportFileError,
+    UntrustedError,
+    check_nesting,
+    check_promise,
+    most_bytes,
+)
 
-from selflift.files.array_archives import read_npz
-from selflift.files.untrusted import most_bytes
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
-# Seconds of a processor that a small file may take, and how much of a large one each is enough for;
-# of the clock's, on a busy machine, far more.
+# Seconds of a processor for a small file, and the bytes of a large one that each second is for; of
+# the clock, on a busy machine, far more.
 PATIENCE_S, BYTES_PER_S, CLOCK_PER_PROCESSOR = 3.0, 2**22, 20.0
-# What unpacking, reshaping and writing take beside the content.
+# Memory that unpacking, reshaping and writing take beside the content.
 COPIES, ROOM_BYTES = 4, 2**28
+# Containers may name one thing several times, but no honest file does so often.
+MOST_SHARED = 10
 
 TIME_IS_UP = getattr(signal, "SIGXCPU", 0)
 
-_LOOP = """
-import json
-import sys
-import numpy as np
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None
-
-def limit(extra, seconds):
-    if resource is None:
-        return
-    spent = resource.getrusage(resource.RUSAGE_SELF)
-    until = int(spent.ru_utime + spent.ru_stime + seconds) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-    try:
-        with open("/proc/self/statm") as file:
-            now = int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (now + extra, resource.getrlimit(resource.RLIMIT_AS)[1]))
-
-warm()
-for line in sys.stdin:
-    path, out, names, extra, seconds = json.loads(line)
-    limit(extra, seconds)
-    try:
-        np.savez(out, **read(path, names))
-        answer = ""
-    except BaseException as error:
-        answer = type(error).__name__ + ": " + " ".join(str(error).split())[:200]
-    print(json.dumps(answer), flush=True)
-"""
-
 
 class IsolatedReader:
-    """A reader in a process of its own.
+    """Callable that reads files in a child process.
 
     Args:
-        program: Python that defines ``warm()``, called once, and ``read(path, names)``, which
-            returns arrays by name, none of them of objects.
+        program: Python code that defines ``warm()``, called once, before limits apply, and
+            ``read(path, names)``, which returns NumPy arrays in plain containers.
         patience_s: Seconds of a processor that a small file may take.
     """
 
     def __init__(self, program: str, patience_s: float = PATIENCE_S) -> None:
-        self._program, self._patience_s = program + _LOOP, patience_s
+        self._program = (
+            f"{program}\nfrom selflift.files.child_process import serve\nserve(read, warm)\n"
+        )
+        self._patience_s = patience_s
         self._process: subprocess.Popen[str] | None = None
+        self._owner = os.getpid()
         self._lock = threading.Lock()
         atexit.register(self.close)
 
-    def __call__(self, path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """The arrays of a file.
+    def __call__(self, path: Path, names: Sequence[str]) -> Any:
+        """Return what ``read`` makes of a file.
 
         Raises:
-            ValueError: If the reader fails, crashes, takes too long or too much memory; says which.
+            UntrustedError: If the reader rejects the file, or the content is too large.
+            ValueError: If the reader fails, crashes, or takes too long or too much memory.
         """
         with self._lock, tempfile.TemporaryDirectory() as folder:
-            out = os.path.join(folder, "arrays.npz")
-            extra = COPIES * most_bytes(path) + ROOM_BYTES
+            out, most = os.path.join(folder, "content"), most_bytes(path)
             seconds = self._patience_s + os.path.getsize(path) / BYTES_PER_S
-            answer = self._ask([os.path.abspath(path), out, list(names), extra, seconds], seconds)
-            if answer:
-                raise ValueError(answer)
-            # Its size is bounded by the memory of the process that wrote it.
-            return read_npz(out)
+            request = [os.path.abspath(path), out, list(names), COPIES * most + ROOM_BYTES, seconds]
+            rejected, reason = self._ask(request, seconds)
+            if reason:
+                raise (UntrustedError if rejected else ValueError)(reason)
+            size = os.path.getsize(out)
+            check_promise("its content", size, most)
+            with open(out, "rb") as stream:
+                content = load_arrays(stream)
+            check_nesting(content, max(MOST_ITEMS, MOST_SHARED * size))
+            return content
 
     def close(self) -> None:
-        """End the process, if there is one."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
-                if stream is not None:
-                    stream.close()
-            self._process = None
+        """Stop the child process, if this process started one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if self._owner == os.getpid():
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
 
-    def _ask(self, request: list[object], seconds: float) -> str:
-        if self._process is None or self._process.poll() is not None:
+    def _start(self) -> subprocess.Popen[str]:
+        # A forked copy of this process must not share its parent's child.
+        self._owner = os.getpid()
+        return subprocess.Popen(
+            [sys.executable, "-c", self._program], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
+        )  # fmt: skip
+
+    def _ask(self, request: list[object], seconds: float) -> tuple[bool, str]:
+        """Send a request; return whether the file was rejected, and why (or ``""``)."""
+        if self._process is None or self._process.poll() is not None or self._owner != os.getpid():
             self.close()
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", self._program], stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            )  # fmt: skip
+            self._process = self._start()
         process, line = self._process, ""
         late = threading.Event()
 
@@ -132,14 +132,50 @@ class IsolatedReader:
         except OSError:
             pass
         except BaseException:
-            # An answer that comes later would be taken for the next file's.
+            # A late answer would be taken for the next file's.
             self.close()
             raise
         finally:
             timer.cancel()
         if line:
-            return json.loads(line)
+            rejected, reason = json.loads(line)
+            return rejected, reason
         self.close()
         if late.is_set() or process.returncode == -TIME_IS_UP:
-            return f"its reader did not end within {seconds:.0f} s"
-        return f"its reader ended by {process.returncode}"
+            return False, f"its reader did not end within {seconds:.0f} s"
+        return False, f"its reader ended by {process.returncode}"
+
+
+def serve(read: Callable[[str, list[str]], Any], warm: Callable[[], object]) -> None:
+    """Answer requests on standard input until it ends; runs in the child process."""
+    warm()
+    for line in sys.stdin:
+        path, out, names, extra, seconds = json.loads(line)
+        _limit(extra, seconds)
+        rejected, reason = False, ""
+        try:
+            content = read(path, names)
+            with open(out, "wb") as stream:
+                pickle.dump(content, stream, protocol=4)
+            del content
+        except (ImportFileError, UntrustedError) as error:
+            rejected, reason = True, str(error)
+        except BaseException as error:
+            text = " ".join(str(error).split())[:200]
+            reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        print(json.dumps([rejected, reason]), flush=True)
+
+
+def _limit(extra: int, seconds: float) -> None:
+    """Allow this process so many more bytes and seconds of a processor."""
+    if resource is None:
+        return
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    until = int(spent.ru_utime + spent.ru_stime + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    try:
+        with open("/proc/self/statm") as file:
+            now = int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (now + extra, resource.getrlimit(resource.RLIMIT_AS)[1]))

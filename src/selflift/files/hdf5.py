@@ -1,9 +1,13 @@
-"""HDF5 files from somebody else: every reader opens them here.
+"""Open untrusted HDF5 files; every reader of HDF5 does so here.
 
 A file of 2 kB can promise 10^12 rows that were never written, hold 10 GB of zeros, or name other
-files, whose content would then be read as its own. Here nothing is followed that leads out of the
-file or round in it, and sizes are compared with the file's before anything is allocated: the rule
-stands in :mod:`selflift.files.untrusted`.
+files, whose content would then be read as its own. No link or reference out of the file is
+followed, and sizes are compared with the file's before anything is allocated (the rule stands in
+:mod:`selflift.files.untrusted`).
+
+A corrupt structure makes the library itself crash, loop, or allocate gigabytes, so that a child
+process walks a file first: it opens every object and reads all texts and attributes. Numbers are
+read, block by block if need be, in this process only.
 """
 
 from __future__ import annotations
@@ -12,42 +16,75 @@ import math
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from selflift.files.hdf5_heaps import check_heaps
+from selflift.files.child_process import IsolatedReader
 from selflift.files.untrusted import MOST_GROWTH, UntrustedError, check_promise, most_bytes
 
-# What every HDF5 library has. Others it would look for in folders of programs, by the file's word.
+# Built into every HDF5 library. Others it would load from folders of programs, as the file asks.
 FILTERS = {
     h5py.h5z.FILTER_DEFLATE: "gzip", h5py.h5z.FILTER_SHUFFLE: "shuffle",
     h5py.h5z.FILTER_FLETCHER32: "fletcher32", h5py.h5z.FILTER_LZF: "lzf",
 }  # fmt: skip
 DEFLATE_GROWTH = 1032
 LONGEST_NUMBER = 8
-# How texts are stored: how long each is, and the heap and the object in it that hold it.
-REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("object", "<u4")])
+
+_WALK = """
+from selflift.files.hdf5 import walk as read
+
+def warm():
+    pass
+"""
+_walk = IsolatedReader(_WALK, patience_s=1.0)
+# Files that passed: name, size, time of change.
+_sound: set[tuple[str, int, int]] = set()
 
 
 @contextmanager
 def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Hdf5File]:
-    """A file to read.
+    """Open a file to read; a process checks each file's structure once.
 
     Raises:
         OSError: If it is no HDF5 file.
-        UntrustedError: If HDF5 would read in a circle.
-        Exception: Within the block whatever a damaged file makes h5py raise.
+        ValueError: If the library can't read its structure.
+        UntrustedError: If its texts are larger than the file explains.
+        Exception: Within the block whatever a corrupt file makes h5py raise.
     """
+    about = os.stat(path)
+    key = (os.path.abspath(path), about.st_size, about.st_mtime_ns)
+    if key not in _sound:
+        if not h5py.is_hdf5(os.fspath(path)):
+            raise OSError(f"'{path}' is no HDF5 file")
+        _walk(Path(path), [])
+        _sound.add(key)
     with h5py.File(path, "r") as file:
-        check_heaps(path, file.id.get_create_plist().get_sizes())
-        yield Hdf5File(file, os.path.getsize(path), most_bytes(path))
+        yield Hdf5File(file, about.st_size, most_bytes(path))
+
+
+def walk(path: str, _: list[str]) -> list[str]:
+    """Open all objects of a file and read its texts and attributes; runs in the child process."""
+    size, most = os.path.getsize(path), most_bytes(Path(path))
+
+    def look(name: str, item: Any) -> None:
+        known = isinstance(item, h5py.Dataset) and _is_inside(item) and item.shape is not None
+        if known and is_text(item.dtype) and item.ndim < 2:
+            Hdf5File(file, size, most).texts(name)
+
+    with h5py.File(path, "r") as file:
+        for name in file.attrs:
+            with suppress(UntrustedError, TypeError):  # of another type, and never read
+                Attributes(file.attrs)[name]
+        file.visititems(look)
+    return []
 
 
 class Hdf5File:
-    """An open file; gives datasets whose type, size and place have been checked.
+    """Open file that gives datasets whose type, size and place have been checked.
 
     Args:
         file: The file.
@@ -61,28 +98,28 @@ class Hdf5File:
 
     @property
     def attrs(self) -> Attributes:
-        """The attributes of the file."""
+        """Attributes of the file."""
         return Attributes(self._file.attrs)
 
     def __contains__(self, name: str) -> bool:
         return self._item(name) is not None
 
     def names(self, group: str = "") -> list[str]:
-        """What a group holds; the file itself if none is named, nothing if there is no such."""
+        """List the members of a group (of the file if none is named; of no such group: none)."""
         place = self._item(group) if group else self._file
         return list(place) if isinstance(place, h5py.Group) else []
 
     def is_dataset(self, name: str) -> bool:
-        """Whether there is a dataset of that name."""
+        """Return whether there is a dataset of that name."""
         return isinstance(self._item(name), h5py.Dataset)
 
     def has_texts(self, name: str) -> bool:
-        """Whether there is a dataset of that name, and of texts."""
+        """Return whether there is a dataset of texts of that name."""
         item = self._item(name)
         return isinstance(item, h5py.Dataset) and is_text(item.dtype)
 
     def __getitem__(self, name: str) -> h5py.Dataset:
-        """A dataset of numbers.
+        """Return a dataset of numbers.
 
         Raises:
             KeyError: If there is none of that name.
@@ -95,6 +132,7 @@ class Hdf5File:
         item = self._item(name)
         if item is None:
             raise KeyError(f"no '{name}'")
+        filters = self._check_place(name, item) if isinstance(item, h5py.Dataset) else []
         if not isinstance(item, h5py.Dataset) or item.shape is None:
             raise UntrustedError(
                 f"expected {_kind(texts)}, but '{name}' is not a dataset; write the file again"
@@ -106,7 +144,6 @@ class Hdf5File:
                 raise UntrustedError(
                     f"expected {_kind(texts)} in '{name}', got {dtype!s:.60}; write it again"
                 )
-            filters = self._check_place(name, item)
             # Python's integers: those of NumPy overflow.
             self._promised[name] = math.prod(item.shape) * dtype.itemsize
             check_promise(name, sum(self._promised.values()), self._most)
@@ -115,16 +152,16 @@ class Hdf5File:
         return item
 
     def array(self, name: str) -> np.ndarray:
-        """All numbers of a dataset."""
+        """Read all numbers of a dataset."""
         found = np.asarray(self[name][()])
         return found.astype(found.dtype.newbyteorder("="), copy=False)
 
     def texts(self, name: str) -> list[str]:
-        """All texts of a dataset: a list of them, or one.
+        """Read all texts of a dataset: a list of them, or one.
 
         Raises:
-            UntrustedError: If it is another one, or they are longer than the file explains: many
-                may be one long text.
+            UntrustedError: If it is of another kind, or the texts are longer than the file
+                explains: many may be one long text.
         """
         dataset = self._dataset(name, texts=True)
         if dataset.ndim > 1:
@@ -132,7 +169,6 @@ class Hdf5File:
                 f"expected '{name}' as a list of texts, got {dataset.ndim} dimensions; write it "
                 "again"
             )
-        self._check_lengths(name, dataset)
         if dataset.ndim == 0:
             return [str(dataset.asstr()[()])]
         found: list[str] = []
@@ -146,19 +182,8 @@ class Hdf5File:
             check_promise(name, length, self._most)
         return found
 
-    def _check_lengths(self, name: str, texts: h5py.Dataset) -> None:
-        """Refuse texts that say they are longer than the file, which HDF5 allocates first."""
-        start = texts.id.get_offset()
-        if start is None or h5py.check_string_dtype(texts.dtype).length is not None:
-            return
-        with open(self._file.filename, "rb") as file:
-            file.seek(start)
-            places = np.fromfile(file, REFERENCE, texts.size)
-        if len(places):
-            check_promise(name, int(places["length"].max()), self._size)
-
     def _item(self, name: str) -> Any:
-        """What lies under a name; ``None``: nothing."""
+        """Return the object of a name; ``None`` if there is none."""
         place: Any = self._file
         for part in name.split("/"):
             if not isinstance(place, h5py.Group):
@@ -175,9 +200,9 @@ class Hdf5File:
         return place
 
     def _check_place(self, name: str, item: h5py.Dataset) -> list[int]:
-        """Refuse what lies elsewhere or is packed by who knows whom; returns the filters."""
+        """Return the filters; raise UntrustedError for foreign ones and for content elsewhere."""
         made = item.id.get_create_plist()
-        if made.get_layout() == h5py.h5d.VIRTUAL or made.get_external_count():
+        if not _is_inside(item):
             raise UntrustedError(
                 f"expected '{name}' in the file itself, got one whose content lies in another "
                 "file, which is not opened; copy it into the file"
@@ -192,15 +217,17 @@ class Hdf5File:
         return filters
 
     def _check_chunks(self, name: str, item: h5py.Dataset, filters: list[int]) -> None:
-        """Refuse chunks that fill the memory when they are unpacked, which HDF5 does whole."""
+        """Raise UntrustedError for chunks that fill the memory: HDF5 unpacks them whole."""
         chunk = math.prod(item.chunks) * item.dtype.itemsize
         check_promise(f"a chunk of {name}", chunk, self._most)
-        # What unpacks to more than its chunk is unpacked by HDF5 all the same.
+        # HDF5 also unpacks what turns out larger than its chunk.
         stored = item.id.get_storage_size()
         if h5py.h5z.FILTER_DEFLATE not in filters or stored * DEFLATE_GROWTH <= self._most:
             return
         check_promise(f"the chunks of {name}", stored, self._most)
-        for info in _chunks(item.id):
+        chunks: list[Any] = []
+        item.id.chunk_iter(chunks.append)
+        for info in chunks:
             left_out = info.filter_mask >> filters.index(h5py.h5z.FILTER_DEFLATE) & 1
             if left_out or info.size * DEFLATE_GROWTH <= self._most:
                 continue
@@ -209,17 +236,17 @@ class Hdf5File:
             if len(zlib.decompressobj().decompress(packed, chunk + 1)) > chunk:
                 raise UntrustedError(
                     f"expected chunks of {chunk} bytes in '{name}', got a larger one; the file is "
-                    "damaged or means harm: get it again"
+                    "corrupt or malicious; download it again"
                 )
 
 
 def is_text(dtype: np.dtype) -> bool:
-    """Whether it is a type of texts."""
+    """Return whether it is a type of texts."""
     return h5py.check_string_dtype(dtype) is not None
 
 
 def is_number(dtype: np.dtype) -> bool:
-    """Whether it is a type of numbers that all that computes knows."""
+    """Return whether it is a type of numbers that NumPy and PyTorch know."""
     return dtype.kind in "fiub" and dtype.subdtype is None and dtype.itemsize <= LONGEST_NUMBER
 
 
@@ -227,13 +254,10 @@ def _kind(texts: bool) -> str:
     return "texts" if texts else "numbers"
 
 
-def _chunks(dataset: Any) -> list[Any]:
-    """Where the chunks of a dataset are and how large."""
-    if not hasattr(dataset, "chunk_iter"):
-        return [dataset.get_chunk_info(n) for n in range(dataset.get_num_chunks())]
-    found: list[Any] = []
-    dataset.chunk_iter(found.append)
-    return found
+def _is_inside(item: h5py.Dataset) -> bool:
+    """Return whether the content lies in the file itself."""
+    made = item.id.get_create_plist()
+    return made.get_layout() != h5py.h5d.VIRTUAL and not made.get_external_count()
 
 
 class Attributes:
@@ -243,7 +267,7 @@ class Attributes:
         self._attributes = attributes
 
     def __getitem__(self, name: str) -> Any:
-        """The value.
+        """Return the value.
 
         Raises:
             KeyError: If there is none of that name.
@@ -261,5 +285,5 @@ class Attributes:
         return value.decode(errors="replace") if isinstance(value, bytes) else value
 
     def get(self, name: str) -> Any:
-        """The value; ``None`` if there is none of that name."""
+        """Return the value; ``None`` if there is none of that name."""
         return self[name] if name in self._attributes else None

@@ -289,7 +289,7 @@ def test_other_files_are_not_recognised_and_refused_by_name(tmp_path: Path) -> N
         open_motionbert(write(tmp_path, [1]), H36MOptions())
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ImportFileError, match="expected a pickle, got a file that is damaged"):
+    with pytest.raises(ImportFileError, match="expected a pickle, got a file that is corrupt"):
         open_motionbert(path, H36MOptions())
     with pytest.raises(ImportFileError, match="expected h36m.joints = 17, got 32; this source has"):
         open_motionbert(path, H36MOptions(joints=32))
