@@ -18,8 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selflift.config import DataConfig
-from selflift.data import PoseSet
-from selflift.data.source import load_split
+from selflift.data import PoseSet, load_split
 
 C, MIN_DEPTH = 10.0, 1.0  # the body stands at depth c; no joint comes nearer than 1
 W_2D, W_3D, W_ADV = 1.0, 0.1, 1.0  # the paper: 10, 0.001, 1
