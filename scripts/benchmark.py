@@ -1,6 +1,6 @@
 """How fast a training step is: samples/s beside a plain step and beside its matrix products alone.
 
-    python scripts/benchmark.py                              # the table of docs/training.md
+    python scripts/benchmark.py                              # the table of docs/results.md
     python scripts/benchmark.py --width 256 1024 --batch 256 8192     # scaling
     python scripts/benchmark.py --threads 1 2 --batch 1024
     python scripts/benchmark.py --profile --batch 1024                # where the time goes

@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # A * stands for folders, too.
 PACKAGE = (
-    "*.py", "py.typed", "data/h36m/cameras.json", "eval/page/style.css", "viewer/*.css",
+    "*.py", "py.typed", "formats/*.json", "evaluate/*.css", "evaluate/*.html", "viewer/*.css",
     "viewer/*.html", "viewer/*.js", "weights/*.md", "weights/*.safetensors",
 )  # fmt: skip
 INFORMATION = ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
@@ -36,8 +36,8 @@ TOP = (
 FOLDERS = ("configs", "docs", "examples", "scripts", "src", "tests")
 IN_SDIST = (
     *TOP, *(f"src/selflift/{kind}" for kind in PACKAGE), "PKG-INFO", "configs/*.yaml", "docs/*.md",
-    "docs/figures/*.png", "examples/*.ipynb", "scripts/*.py", "scripts/*.sh", "tests/*.js",
-    "tests/*.py",
+    "docs/figures/*.png", "examples/*.ipynb", "examples/*.py", "scripts/*.py", "scripts/*.sh",
+    "tests/*.js", "tests/*.py",
 )  # fmt: skip
 # Never, whatever the kind says.
 NEVER = ("*__pycache__*", "*.pt", "*.h5", "*.npz", "*/outputs/*", "*.pyc", "*/.*")

@@ -90,7 +90,7 @@ def mistakes(text: str) -> list[str]:
 def commands(text: str) -> list[tuple[str, list[str]]]:
     """Every command that a page shows in a line of its own, and its overrides."""
     found = []
-    for line in text.splitlines():
+    for line in text.replace("\\\n", " ").splitlines():
         shown = COMMAND.match(line)
         if shown is None or "..." in line or "$" in line or "KEY=" in line or "key=value" in line:
             continue
@@ -194,7 +194,7 @@ def test_figures_of_the_method_are_small_and_shown() -> None:
 def test_a_wrong_page_is_found_out() -> None:
     page = (
         "`loss.w_4d` `sign.chek=false` `losses.absent` `absent.py` `loss.w_2d=many` `loss.w_2d`"
-        " `losses.correction_size` `views.py` `normalise.scale=set`"
+        " `method.losses.correction_size` `method/views.py` `normalise.scale=set`"
     )
     wrong = ["loss.w_4d", "sign.chek=false", "losses.absent", "absent.py", "loss.w_2d=many"]
     assert mistakes(page) == wrong

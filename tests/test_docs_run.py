@@ -33,7 +33,8 @@ pytestmark = pytest.mark.skipif(
 
 def shown(page: str, *commands: str) -> list[list[str]]:
     """The words of a page's lines that begin with one of the commands."""
-    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    text = (ROOT / page).read_text(encoding="utf-8")
+    lines = text.replace("\\\n", " ").splitlines()
     words = [shlex.split(line, comments=True) for line in lines if line.startswith("selflift ")]
     return [line[1:] for line in words if line[1] in commands]
 

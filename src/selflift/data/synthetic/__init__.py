@@ -7,10 +7,9 @@ turns the plan into joints within the limits of human joints.
 World frame: metres, z up, right-handed, the ground at z = 0.
 """
 
-from selflift.data.synthetic.body import Body, draw_body
+from selflift.data.synthetic.body import Body, Motion, draw_body
 from selflift.data.synthetic.clips import ACTIONS, SPLITS, generate
 from selflift.data.synthetic.joints import ELBOW_FLEXION, KNEE_FLEXION, pose
-from selflift.data.synthetic.motion import Motion
 
 __all__ = [
     "ACTIONS",

@@ -10,11 +10,10 @@ import numpy as np
 
 from selflift.config import SyntheticConfig
 from selflift.data.rig import Clip
-from selflift.data.synthetic.body import Array, Body, Rng, draw_body
+from selflift.data.synthetic.body import Array, Body, Motion, Rng, draw_body, turn
 from selflift.data.synthetic.gaits import dance, run, step, walk
 from selflift.data.synthetic.joints import pose
-from selflift.data.synthetic.low import kneel, sit
-from selflift.data.synthetic.motion import Motion, turn
+from selflift.data.synthetic.sitting import kneel, sit
 from selflift.data.synthetic.standing import STANDING, kick, wave
 
 SPLITS = ("train", "val", "test")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selflift.data.synthetic.body import SIDE, Array, Body, Range
-from selflift.data.synthetic.motion import Motion, pelvis_rotation, rotation
+from selflift.data.synthetic.body import SIDE, Array, Body, Motion, Range, pelvis_rotation, rotation
 
 # Ranges of motion in degrees, after the normal values of the American Academy of Orthopaedic
 # Surgeons as tabulated by Norkin and White, "Measurement of Joint Motion". Lowest and highest;

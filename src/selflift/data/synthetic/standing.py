@@ -9,9 +9,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from selflift.data.synthetic.body import SIDE, Array, Body, Range, Rng
-from selflift.data.synthetic.keys import Key, assemble, perform
-from selflift.data.synthetic.motion import TAU, Motion, between, ease, sequence, settle, turn
+from selflift.data.synthetic.body import (
+    SIDE,
+    TAU,
+    Array,
+    Body,
+    Motion,
+    Range,
+    Rng,
+    between,
+    ease,
+    sequence,
+    settle,
+    turn,
+)
+from selflift.data.synthetic.postures import Key, assemble, perform
 
 
 def _feet(rng: Rng, body: Body, width: Range = (0.7, 2.2), stagger: Range = (-0.2, 0.2)) -> Array:

@@ -6,9 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from selflift.data.synthetic.body import SIDE, Array, Body, Rng
-from selflift.data.synthetic.keys import Key, assemble, perform
-from selflift.data.synthetic.motion import Motion, drift, ease, sequence, settle
+from selflift.data.synthetic.body import (
+    SIDE,
+    Array,
+    Body,
+    Motion,
+    Rng,
+    drift,
+    ease,
+    sequence,
+    settle,
+)
+from selflift.data.synthetic.postures import Key, assemble, perform
 
 _SEATED = Key(
     arms=("front", "talk", "folded", "face", "reach", "hang", "head", "any"),

@@ -1,4 +1,4 @@
-"""Keys: ranges of whole-body poses, and motions that move from one drawn pose to the next."""
+"""Postures: ranges of whole-body poses, and motions from one drawn pose to the next."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ from itertools import cycle
 
 import numpy as np
 
-from selflift.data.synthetic.body import Array, Body, Range, Rng
+from selflift.data.synthetic.body import (
+    Array,
+    Body,
+    Motion,
+    Range,
+    Rng,
+    between,
+    drift,
+    look,
+    sequence,
+)
 from selflift.data.synthetic.joints import arm_points
-from selflift.data.synthetic.motion import Motion, between, drift, look, sequence
 
 # Shoulder flexion, abduction, inward rotation, elbow flexion: lowest and highest, degrees.
 _ARM_POSES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
