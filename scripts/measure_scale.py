@@ -36,8 +36,8 @@ def write_raw(path: Path) -> None:
     # Not at the top: a process is charged for the memory of the one that starts it.
     from selflift.config import SyntheticConfig
     from selflift.data import synthetic
-    from selflift.formats.h36m.cameras import SUBJECTS
-    from selflift.formats.h36m.protocol import ACTIONS
+    from selflift.formats.h36m.h36m_cameras import SUBJECTS
+    from selflift.formats.h36m.h36m_protocol import ACTIONS
     from selflift.skeleton import H36M_17, H36M_32
 
     config = SyntheticConfig(

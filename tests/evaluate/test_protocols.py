@@ -11,7 +11,7 @@ import pytest
 from selflift.data.pose_set import Labels, PoseSet
 from selflift.evaluate.catalogue import METRICS
 from selflift.evaluate.protocols import PROTOCOLS, Protocol, get_protocol, joint_indices, select
-from selflift.formats.h36m.protocol import BAD_TAKE
+from selflift.formats.h36m.h36m_protocol import BAD_TAKE
 from selflift.skeleton import COCO_17, H36M_17, MPI_INF_3DHP_17
 
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")

@@ -14,7 +14,7 @@ from selflift.formats.registry import find_source
 from selflift.lift.keypoint_input import open_input
 from tests.conftest import STANDING
 from tests.formats.h36m import test_cdf as cdf
-from tests.formats.h36m import test_fetch as fetch
+from tests.formats.h36m import test_h36m_fetch as fetch
 from tests.formats.h36m import test_mmpose as mmpose
 from tests.formats.h36m import test_motionbert as motionbert
 from tests.formats.h36m import videopose3d_files as videopose3d

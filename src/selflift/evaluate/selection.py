@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from selflift.data.pose_set import Labels
-from selflift.formats.h36m.protocol import is_skipped
+from selflift.formats.h36m.h36m_protocol import is_skipped
 
 
 def suffixes(camera: Labels) -> Labels:

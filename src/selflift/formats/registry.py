@@ -12,7 +12,7 @@ from selflift.data.recording import Recordings
 from selflift.files.array_archives import npz_keys
 from selflift.files.untrusted import ImportFileError
 from selflift.formats import pose_sets
-from selflift.formats.h36m import cdf, fetch, mmpose, motionbert, videopose3d
+from selflift.formats.h36m import cdf, h36m_fetch, mmpose, motionbert, videopose3d
 from selflift.formats.keypoints import alphapose, arrays, coco, custom, detectron, openpose, tables
 from selflift.formats.keypoints import mmpose as mmpose_keypoints
 from selflift.formats.mocap import importer as mocap
@@ -58,8 +58,8 @@ SOURCES: dict[str, Source] = {
         Source(
             "h36m_fetch",
             "h36m-fetch's folder 'processed' (S1/Directions-1/annot.h5)",
-            fetch.recognise,
-            lambda path, config: fetch.open_fetch(path, config.h36m),
+            h36m_fetch.recognise,
+            lambda path, config: h36m_fetch.open_fetch(path, config.h36m),
         ),
         Source(
             "h36m_motionbert",

@@ -204,7 +204,7 @@ def test_2d_of_another_subject_is_refused(tmp_path: Path) -> None:
     points = camera_points(world, "S9", "54138969")
     write(tmp_path / "S1" / FLAT / "Posing.54138969.cdf", in_32(pixels(points, "54138969")))
     with pytest.raises(
-        ImportFileError, match=r"Posing.cdf' \(camera 5.* within 10 px .*mislabelle"
+        ImportFileError, match=r"Posing.cdf' \(camera 5.* within 10 px .*check camera, subj"
     ):
         read(tmp_path)
 

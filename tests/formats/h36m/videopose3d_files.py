@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-import selflift.formats.h36m.cameras
+import selflift.formats.h36m.h36m_cameras
 from selflift.config import H36MOptions
 from selflift.data.recording import Recordings, Take
 from selflift.formats.h36m.videopose3d import open_videopose3d
@@ -21,7 +21,7 @@ COCO_SIDES = [[1, 3, 5, 7, 9, 11, 13, 15], [2, 4, 6, 8, 10, 12, 14, 16]]
 HOURGLASS_SIDES = [[3, 4, 5, 13, 14, 15], [0, 1, 2, 10, 11, 12]]
 
 TABLE = json.loads(
-    (Path(selflift.formats.h36m.cameras.__file__).parent / "cameras.json").read_text(
+    (Path(selflift.formats.h36m.h36m_cameras.__file__).parent / "cameras.json").read_text(
         encoding="utf-8"
     )
 )

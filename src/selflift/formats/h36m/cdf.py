@@ -24,13 +24,13 @@ from pathlib import Path
 
 import numpy as np
 
-from selflift.config.prepare_schema import H36MOptions
+from selflift.config import H36MOptions
 from selflift.data.recording import Recordings, Report, Take
 from selflift.files.child_process import IsolatedReader
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.h36m.assemble import Assembler, chosen_subjects, output_layout, settings_of
-from selflift.formats.h36m.cameras import CAMERAS, to_camera, view_of
-from selflift.formats.h36m.protocol import action_of, clip_name
+from selflift.formats.h36m.h36m_cameras import CAMERAS
+from selflift.formats.h36m.h36m_protocol import Recording
+from selflift.formats.h36m.h36m_takes import TakeBuilder, check_joints, chosen_subjects
 
 # By kind of content: as downloaded, and as h36m-fetch unpacks.
 _MONO = ("MyPoseFeatures/D3_Positions_mono", "Poses_D3_Positions_mono")
@@ -40,11 +40,10 @@ _WHOLE_SESSION = "_ALL"
 
 
 @dataclass(frozen=True)
-class _Recording:
+class _Files:
     """One 3D file, and the 2D files of the cameras that it serves."""
 
-    subject: str
-    name: str
+    recording: Recording
     path: Path
     world: bool
     flat: dict[str, Path | None]
@@ -67,10 +66,10 @@ def open_cdf(path: Path, options: H36MOptions) -> Recordings:
 
     Raises:
         ImportFileError: If no such file is there, cdflib is not installed, or (while reading) a
-            file is damaged or contradicts its name.
+            file is corrupt or contradicts its name.
     """
     path = Path(path)
-    skeleton = output_layout(path, options, (17, 32))
+    check_joints(path, options, (17, 32))
     folders = _subject_folders(path)
     if not folders:
         packed = next(path.rglob("*.tgz"), None) if path.is_dir() else None
@@ -83,54 +82,36 @@ def open_cdf(path: Path, options: H36MOptions) -> Recordings:
     _check_reader(path)
     report = Report()
     subjects = chosen_subjects(path, options, folders, report)
-    recordings = [r for s in subjects for r in _recordings(s, folders[s], report)]
-    if not recordings:
+    found = [files for s in subjects for files in _recordings(s, folders[s], report)]
+    if not found:
         raise ImportFileError(
             f"'{path}': expected recordings of {', '.join(subjects)}, got none; is it the right "
             "folder?"
         )
-    flat = [file is not None for r in recordings for file in r.flat.values()]
+    flat = [file is not None for files in found for file in files.flat.values()]
     source_2d = "D2_Positions" if all(flat) else "projected from 3D"
     if any(flat) and not all(flat):
         source_2d = f"D2_Positions, projected from 3D for {flat.count(False)} of {len(flat)} takes"
-    worlds = {r.world for r in recordings}
-    source_3d = " and ".join(
-        (["D3_Positions_mono"] if False in worlds else [])
-        + (["D3_Positions, world to camera"] if True in worlds else [])
-    )
-    assembler = Assembler(
-        options, skeleton, report, ("D2_Positions", "D3_Positions", "mm"), options.skip
-    )
-    return Recordings(
-        source="h36m_cdf",
-        skeleton=skeleton,
-        takes=_takes(recordings, assembler, report),
-        total=len(flat),
-        settings=settings_of(options, **{"2D": source_2d, "3D": source_3d}),
-        report=report,
+    kinds = {False: "D3_Positions_mono", True: "D3_Positions, world to camera"}
+    source_3d = " and ".join(kinds[world] for world in sorted({files.world for files in found}))
+    builder = TakeBuilder(options, report, ("D2_Positions", "D3_Positions", "mm"))
+    return builder.recordings(
+        "h36m_cdf", _takes(found, builder), len(flat), **{"2D": source_2d, "3D": source_3d}
     )
 
 
-def _takes(recordings: list[_Recording], assembler: Assembler, report: Report) -> Iterator[Take]:
-    for recording in recordings:
-        stored = _read(recording.path, 3)
-        clip = clip_name(recording.subject, recording.name)
-        for camera, flat in recording.flat.items():
-            X = stored
-            if recording.world:
-                X = to_camera(stored, view_of(recording.subject, camera))
-            x = None
-            if flat is not None:
-                x = _read(flat, 2)
-                report.drop("2D without 3D", max(len(x) - len(X), 0))
-                report.drop("3D without 2D", max(len(X) - len(x), 0))
-                both = min(len(x), len(X))
-                x, X = x[:both], X[:both]
-            where = f"'{recording.path}' (camera {camera})"
-            take = assembler.take(where, camera, clip, np.arange(len(X)), x=x, X=X)
-            if take is not None:
-                yield take
-    assembler.finish()
+def _takes(found: list[_Files], builder: TakeBuilder) -> Iterator[Take]:
+    for files in found:
+        solid = _read(files.path, 3)
+        for camera, flat in files.flat.items():
+            yield from builder.take(
+                f"'{files.path}' (camera {camera})",
+                files.recording,
+                camera,
+                world=solid if files.world else None,
+                X=None if files.world else solid,
+                x=None if flat is None else _read(flat, 2),
+            )
 
 
 def _subject_folders(path: Path) -> dict[str, Path]:
@@ -153,20 +134,20 @@ def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((folder / n for n in names if next((folder / n).glob("*.cdf"), None)), None)
 
 
-def _recordings(subject: str, folder: Path, report: Report) -> list[_Recording]:
+def _recordings(subject: str, folder: Path, report: Report) -> list[_Files]:
     positions = _first(folder, _MONO + _WORLD)
     assert positions is not None
     world = positions in [folder / name for name in _WORLD]
     flat_folder = _first(folder, _FLAT)
-    out: list[_Recording] = []
-    cameras: dict[str, set[str]] = {}
+    out: list[_Files] = []
+    there: dict[str, set[str]] = {}
     for path in sorted(positions.glob("*.cdf")):
         name, _, camera = (path.stem, "", "") if world else path.stem.rpartition(".")
         if name.split(" ")[0].split(".")[0] == _WHOLE_SESSION:
             report.note(f"left out: '{_WHOLE_SESSION}' files, which hold a whole session")
             continue
         try:
-            action_of(name)
+            recording = Recording.of(subject, name)
         except ValueError as error:
             raise ImportFileError(f"'{path}': {error}; rename or remove the file") from error
         if not world and camera not in CAMERAS:
@@ -174,21 +155,14 @@ def _recordings(subject: str, folder: Path, report: Report) -> list[_Recording]:
                 f"'{path}': expected a name like 'Directions 1.54138969.cdf' with a camera of "
                 f"{', '.join(CAMERAS)}, got '{path.name}'"
             )
-        flat = {c: flat_folder and flat_folder / f"{name}.{c}.cdf" for c in CAMERAS}
-        out.append(
-            _Recording(
-                subject, name, path, world,
-                {
-                    c: file if file is not None and file.is_file() else None
-                    for c, file in flat.items()
-                    if world or c == camera
-                },
-            )
-        )  # fmt: skip
-        cameras.setdefault(name, set()).add(camera)
-    for name, there in cameras.items():
-        if not world and len(there) < len(CAMERAS):
-            report.note(f"{subject} {name}: no 3D for {', '.join(sorted(set(CAMERAS) - there))}")
+        cameras = CAMERAS if world else (camera,)
+        there.setdefault(name, set()).update(cameras)
+        flat = {c: flat_folder and flat_folder / f"{name}.{c}.cdf" for c in cameras}
+        flat = {c: file if file and file.is_file() else None for c, file in flat.items()}
+        out.append(_Files(recording, path, world, flat))
+    for name, cameras_there in there.items():
+        if lacking := sorted(set(CAMERAS) - cameras_there):
+            report.note(f"{subject} {name}: no 3D for {', '.join(lacking)}")
     return out
 
 
@@ -224,7 +198,7 @@ def _read(path: Path, dimensions: int) -> np.ndarray:
     except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ImportFileError(
-            f"'{path}': expected a CDF file with the variable Pose, got one that is damaged, cut "
+            f"'{path}': expected a CDF file with the variable Pose, got one that is corrupt, cut "
             f"short or something else ({reason}); get it again"
         ) from error
     width = 32 * dimensions

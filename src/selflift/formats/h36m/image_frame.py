@@ -17,12 +17,10 @@ not public. Two readings are at hand, each of which determines ``Z_0``:
   which others have computed like this.
 
 The true reading gives rigid limbs, since the recording has a rigid skeleton; a wrong one lets them
-grow and shrink as the body moves. So both are tried on a sample, and :func:`most_rigid` chooses.
+grow and shrink as the body moves. So both are tried on a sample, and the more rigid one is used.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
@@ -39,27 +37,14 @@ _LIMBS = tuple(
 )
 
 
-class Rigidity(NamedTuple):
-    """How a reading was chosen.
-
-    Attributes:
-        reading: One of :data:`READINGS`.
-        spread: By reading, the standard deviation of the limbs' lengths over the frames, as a share
-            of their length, mean over the limbs.
-    """
-
-    reading: str
-    spread: dict[str, float]
-
-
 def rebuild(image: np.ndarray, factor: np.ndarray, view: View, reading: str) -> np.ndarray:
-    """Camera-frame poses.
+    """Rebuild camera-frame poses.
 
     Args:
         image: ``joint3d_image``, ``(T, 17, 3)``, pixels.
         factor: ``2.5d_factor``, ``(T,)``, mm per pixel.
         view: The camera; its lens is not used.
-        reading: What ``factor`` is, one of :data:`READINGS`.
+        reading: Meaning of ``factor``, one of :data:`READINGS`.
 
     Returns:
         ``(T, 17, 3)`` float64, mm.
@@ -79,22 +64,17 @@ def rebuild(image: np.ndarray, factor: np.ndarray, view: View, reading: str) -> 
     return _at_depth(depth, rays, image[..., 2], f_x)
 
 
-def limb_lengths(X: np.ndarray) -> np.ndarray:
-    """Lengths of thighs, shanks, upper arms and forearms, ``(T, 17, 3)`` to ``(T, 8)``."""
-    return np.stack([np.linalg.norm(X[:, a] - X[:, b], axis=-1) for a, b in _LIMBS], axis=-1)
-
-
-def most_rigid(lengths: dict[str, list[np.ndarray]]) -> Rigidity:
-    """The reading in which limbs keep their lengths.
+def limb_spread(X: np.ndarray) -> float:
+    """Standard deviation of the limbs' lengths over the frames, as a share of their mean length.
 
     Args:
-        lengths: By reading, the limb lengths ``(T, 8)`` of each person.
+        X: ``(T, 17, 3)`` of one person.
+
+    Returns:
+        The mean over thighs, shanks, upper arms and forearms.
     """
-    spread = {
-        reading: float(np.mean([(per.std(0) / per.mean(0)).mean() for per in people]))
-        for reading, people in lengths.items()
-    }
-    return Rigidity(min(spread, key=spread.__getitem__), spread)
+    lengths = np.stack([np.linalg.norm(X[:, a] - X[:, b], axis=-1) for a, b in _LIMBS], axis=-1)
+    return float((lengths.std(0) / lengths.mean(0)).mean())
 
 
 def _at_depth(depth: np.ndarray, rays: np.ndarray, w: np.ndarray, f_x: float) -> np.ndarray:

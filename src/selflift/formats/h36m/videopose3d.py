@@ -2,8 +2,8 @@
 
 ``data_3d_h36m.npz`` holds ``positions_3d = {subject: {recording: (F, 32, 3)}}``, metres in a world
 with z up; ``data_2d_h36m_*.npz`` holds detections of the same recordings in the four cameras
-(:mod:`selflift.formats.h36m.detections`). Every recording becomes one take per camera: the 3D in
-the camera's frame, and the 2D either detected or projected through the camera's lens.
+(:mod:`selflift.formats.h36m.videopose3d_keypoints`). Every recording becomes one take per camera:
+the 3D in the camera's frame, and the 2D either detected or projected through the camera's lens.
 
 Subjects that are not Human3.6M's have no cameras of their own. The four of one of its subjects
 stand in for them: each recording is moved, by one step for all its frames, so that its mean root
@@ -12,21 +12,36 @@ lies above the world's origin, which those cameras look at.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from selflift.config import H36MOptions
-from selflift.data.recording import Recordings, Report
-from selflift.files.array_archives import npz_keys
-from selflift.files.untrusted import ImportFileError
-from selflift.formats.h36m.cameras import CAMERAS, SUBJECTS
-from selflift.formats.h36m.detections import Detections, read_detections
-from selflift.formats.h36m.filming import NO_2D, Filming
-from selflift.formats.h36m.protocol import BAD_TAKE, is_skipped
-from selflift.formats.h36m.world import KEY, LAYOUTS, Recording, WorldPoses, read_world
-from selflift.skeleton import H36M_17
+import numpy as np
+import torch
 
+from selflift.config import H36MOptions
+from selflift.data.recording import Recordings, Report, Take
+from selflift.files.array_archives import npz_keys, read_npz
+from selflift.files.untrusted import ImportFileError
+from selflift.formats.h36m.h36m_cameras import CAMERAS, SUBJECTS
+from selflift.formats.h36m.h36m_protocol import Recording
+from selflift.formats.h36m.h36m_takes import LAYOUTS, NO_2D, TakeBuilder
+from selflift.formats.h36m.videopose3d_keypoints import (
+    Keypoints,
+    by_recording,
+    described,
+    read_keypoints,
+)
+from selflift.geometry.normalise import skeleton_height
+from selflift.skeleton import H36M_17, convert
+
+KEY = "positions_3d"
+METRES_TO_MM = 1000.0
 # Names that a line spells out before it counts the rest.
 _NAMES = 5
+# Frames of each recording that the check of the axes looks at.
+_SAMPLES = 8
+_CENTRED = 1e-3
 
 
 def recognise(path: Path) -> bool:
@@ -41,11 +56,11 @@ def open_videopose3d(path: Path, options: H36MOptions) -> Recordings:
 
     Args:
         path: ``data_3d_h36m.npz``, or another motion in that layout (17 or 32 joints).
-        options: What to read of it, and how.
+        options: Choice of content.
 
     Raises:
         ImportFileError: If a file or an option is unusable, no recording is in both files, or
-            (while the takes are read) the detections don't belong to the positions.
+            (while the takes are read) a body or the detections can't belong to the positions.
     """
     if options.joints not in LAYOUTS:
         raise ImportFileError(f"h36m.joints: expected 17 or 32, got {options.joints}")
@@ -54,125 +69,166 @@ def open_videopose3d(path: Path, options: H36MOptions) -> Recordings:
             f"h36m.joints: expected 17 with h36m.keypoints, got {options.joints}; detections have "
             "no more"
         )
-    world = read_world(path, options.subjects)
-    if options.joints > world.skeleton.num_joints:
+    positions = read_positions(path, options.subjects)
+    joints, of = options.joints, next(iter(positions.values())).shape[1]
+    if joints > of:
         raise ImportFileError(
-            f"'{path}': expected {options.joints} joints (h36m.joints), got "
-            f"{world.skeleton.num_joints}; set h36m.joints={world.skeleton.num_joints}"
+            f"'{path}': expected {joints} joints (h36m.joints), got {of}; set h36m.joints={of}"
         )
-    report = Report()
-    recordings, detections = world.recordings, None
+    report, keypoints, source_2d = Report(), None, "projected from the 3D"
     if options.keypoints is not None:
-        detections = read_detections(Path(options.keypoints), options.subjects)
-        recordings = _paired(world, detections, report)
-    strangers = list(dict.fromkeys(r.subject for r in recordings if not r.known))
-    if strangers:
-        _check_stand_in(path, strangers, options)
-    skipped = _check_skip_list(world, options, report)
-    filming = Filming(world, recordings, detections, options, report)
-    joints, of = options.joints, world.skeleton.num_joints
-    return Recordings(
-        source="h36m_videopose3d",
-        skeleton=LAYOUTS[joints],
-        takes=filming.takes(),
-        total=filming.total,
-        settings={
-            "2D": "projected from the 3D"
-            if detections is None
-            else f"{detections.path.name} ({detections.skeleton.name})",
-            "lens": "OpenCV model" if options.lens else "none",
-            "cameras": _cameras(recordings, strangers, options),
-            "joints": str(joints) if joints == of else f"{joints} of the file's {of}",
-            "skipped takes": ", ".join(skipped) or "none",
-        },
-        report=report,
-    )
-
-
-def _check_stand_in(path: Path, strangers: list[str], options: H36MOptions) -> None:
-    if options.stand_in is None:
+        keypoints = read_keypoints(Path(options.keypoints), options.subjects)
+        source_2d = f"{keypoints.path.name} ({keypoints.skeleton.name})"
+        positions = _paired(path, positions, keypoints, report)
+    strangers = list(dict.fromkeys(r.subject for r in positions if not r.owner))
+    if strangers and options.stand_in is None:
         raise ImportFileError(
             f"'{path}': expected subjects of {', '.join(SUBJECTS)}, got {_some(strangers)}, of "
             "whom no calibration is known; set h36m.stand_in=S1 to film them with that subject's "
             "cameras"
         )
-    if options.stand_in not in SUBJECTS:
+    if strangers and options.stand_in not in SUBJECTS:
         raise ImportFileError(
             f"h36m.stand_in: expected one of {', '.join(SUBJECTS)} or null, got "
             f"'{options.stand_in}'"
         )
+    cameras = ["Human3.6M's four, as calibrated for each subject"]
+    if strangers:
+        cameras = cameras if any(r.owner for r in positions) else []
+        cameras.append(
+            f"Human3.6M's four as calibrated for {options.stand_in}, standing in for the unknown "
+            f"ones of {_some(strangers)}; each recording is moved so that its mean root lies above "
+            "the world's origin"
+        )
+    builder = TakeBuilder(
+        options, report, ("positions_2d", KEY, "metres"), detected=keypoints is not None
+    )
+    return builder.recordings(
+        "h36m_videopose3d",
+        _takes(path, positions, keypoints, builder, options.stand_in or ""),
+        len(positions) * len(CAMERAS),
+        **{
+            "2D": source_2d,
+            "cameras": "; ".join(cameras),
+            "joints": str(joints) if joints == of else f"{joints} of the file's {of}",
+        },
+    )
 
 
-def _check_skip_list(world: WorldPoses, options: H36MOptions, report: Report) -> list[str]:
-    """The entries of the skip list that name something; the others are noted."""
-    hits = []
-    for entry in options.skip:
-        if any(is_skipped(r.clip, c, [entry]) for r in world.recordings for c in CAMERAS):
-            hits.append(entry)
-        # The published file comes without that recording, and of other subjects nothing is read.
-        elif entry != BAD_TAKE and not _of_others(entry, options.subjects):
-            report.note(f"h36m.skip: '{entry}' names no recording of the file")
-    return hits
+def _takes(
+    path: Path,
+    positions: dict[Recording, np.ndarray],
+    keypoints: Keypoints | None,
+    builder: TakeBuilder,
+    stand_in: str,
+) -> Iterator[Take]:
+    for recording in list(positions):
+        world = METRES_TO_MM * positions.pop(recording).astype(np.float64)
+        if not recording.owner:
+            world[..., :2] -= world[:, 0, :2].mean(0)
+            recording = replace(recording, owner=stand_in)
+        found = keypoints.pop(recording) if keypoints else [(None, None)] * len(CAMERAS)
+        source = keypoints.path if keypoints else path
+        for camera, (x, confidence) in zip(CAMERAS, found, strict=True):
+            yield from builder.take(
+                f"'{source}': {recording.clip}.{camera}", recording, camera,
+                world=world, x=x, confidence=confidence,
+            )  # fmt: skip
 
 
-def _of_others(entry: str, subjects: list[str]) -> bool:
-    return bool(subjects) and not any(entry.startswith(f"{subject} ") for subject in subjects)
+def read_positions(path: Path, subjects: list[str]) -> dict[Recording, np.ndarray]:
+    """Read a file ``positions_3d = {subject: {recording: (F, J, 3)}}``.
+
+    Args:
+        path: The ``.npz`` file; it is a pickle, so all of it is in memory at first.
+        subjects: Subjects to keep; all that are there, if empty.
+
+    Raises:
+        ImportFileError: If the file is missing, corrupt or of another layout, holds no frame or
+            numbers that are not finite, or its world has no z up.
+    """
+    entries = by_recording(path, KEY, read_npz(path, KEY)[KEY], subjects)
+    joints = 0
+    for where, array in entries.values():
+        if (
+            not isinstance(array, np.ndarray)
+            or array.dtype.kind != "f"
+            or array.ndim != 3
+            or array.shape[1] not in ([joints] if joints else LAYOUTS)
+            or array.shape[2] != 3
+            or len(array) == 0
+        ):
+            counts = str(joints) if joints else " or ".join(map(str, LAYOUTS))
+            remedy = "as in the recordings before it" if joints else "convert it to these joints"
+            raise ImportFileError(
+                f"{where}: expected floating-point positions of shape (frames, {counts}, 3), got "
+                f"{described(array)}; {remedy}"
+            )
+        bad = ~np.isfinite(array).all((1, 2))
+        if bad.any():
+            raise ImportFileError(
+                f"{where}: expected finite positions, got NaN or Inf in {int(bad.sum())} of "
+                f"{len(array)} frames (first: frame {int(np.argmax(bad))}); cut these frames or "
+                "leave the recording out"
+            )
+        joints = array.shape[1]
+    positions = {recording: array for recording, (_, array) in entries.items()}
+    _check_axes(path, positions.values(), joints)
+    return positions
 
 
-def _paired(world: WorldPoses, detections: Detections, report: Report) -> list[Recording]:
-    """The recordings that are in both files; which others there are is noted."""
-    there = detections.clips
-    both = [r for r in world.recordings if r.clip in there]
+def _check_axes(path: Path, positions: Iterable[np.ndarray], joints: int) -> None:
+    """Raise if the positions are centred on their root, or in a world without z up."""
+    samples = np.stack([a[np.linspace(0, len(a) - 1, _SAMPLES).astype(int)] for a in positions])
+    bodies = convert(samples.astype(np.float64), LAYOUTS[joints], H36M_17).positions
+    height = float(np.median(skeleton_height(torch.from_numpy(bodies), H36M_17).numpy()))
+    if np.abs(bodies[:, :, H36M_17.root]).max() < _CENTRED * height:
+        raise ImportFileError(
+            f"'{path}': {KEY}: expected positions in the world, got poses that are centred on "
+            "their root; give the file from before that step"
+        )
+    ankles = bodies[:, :, [leg[2] for leg in H36M_17.legs]].mean(2)
+    up = np.median(np.median(bodies[:, :, H36M_17.head] - ankles, axis=1), axis=0)
+    axis = int(np.argmax(np.abs(up)))
+    # Nobody lies along one and the same axis in most recordings.
+    if np.linalg.norm(up) > height / 2 and (axis != 2 or up[2] < 0):
+        raise ImportFileError(
+            f"'{path}': {KEY}: expected a world with z up, got bodies that stand along "
+            f"{'-' if up[axis] < 0 else '+'}{'xyz'[axis]}; turn the positions"
+        )
+
+
+def _paired(
+    path: Path, positions: dict[Recording, np.ndarray], keypoints: Keypoints, report: Report
+) -> dict[Recording, np.ndarray]:
+    """The recordings that are in both files; the others are noted."""
+    there = keypoints.poses
+    both = {recording: array for recording, array in positions.items() if recording in there}
     if not both:
         raise ImportFileError(
-            f"'{detections.path}': expected 2D of the recordings of '{world.path}', such as "
-            f"'{world.recordings[0].clip}', got none of them but others, such as "
-            f"'{next(iter(there))}'; are both of the same data set?"
+            f"'{keypoints.path}': expected 2D of the recordings of '{path}', such as "
+            f"'{next(iter(positions)).clip}', got none of them but others, such as "
+            f"'{next(iter(there)).clip}'; are both of the same data set?"
         )
-    strangers = list(dict.fromkeys(r.subject for r in both if not r.known))
-    if strangers:
+    if strangers := list(dict.fromkeys(r.subject for r in both if not r.owner)):
         raise ImportFileError(
-            f"'{detections.path}': expected 2D of {', '.join(SUBJECTS)}, got 2D of "
+            f"'{keypoints.path}': expected 2D of {', '.join(SUBJECTS)}, got 2D of "
             f"{_some(strangers)}, whose cameras are not known; name h36m.subjects without them, or "
             "leave h36m.keypoints out to project the 3D"
         )
-    alone = [r for r in world.recordings if r.clip not in there]
-    if alone:
-        report.drop(NO_2D, sum(len(CAMERAS) * r.frames for r in alone))
-        report.note(_alone("no 2D", {r.clip: r.subject for r in alone}, both))
-    known = {r.clip for r in world.recordings}
-    surplus = {clip: subject for clip, (subject, _) in there.items() if clip not in known}
-    if surplus:
-        poses = sum(there[clip][1] for clip in surplus)
-        report.note(f"{_alone('no 3D', surplus, both)}; {poses:,} 2D poses left out")
-    if note := detections.note():
+    subjects = {recording.subject for recording in both}
+    for lack, alone in (
+        ("no 2D", [r for r in positions if r not in both]),
+        ("no 3D", [r for r in there if r not in both]),
+    ):
+        if alone:
+            names = dict.fromkeys(r.clip if r.subject in subjects else r.subject for r in alone)
+            report.note(f"left out, since there is {lack}: {', '.join(names)}")
+    lost = sum(len(array) for recording, array in positions.items() if recording not in both)
+    report.drop(NO_2D, len(CAMERAS) * lost)
+    if note := keypoints.note():
         report.note(note)
     return both
-
-
-def _alone(lack: str, clips: dict[str, str], both: list[Recording]) -> str:
-    """Subjects, and single recordings of the other subjects, that only one file has."""
-    paired = {r.subject for r in both}
-    subjects = list(dict.fromkeys(s for s in clips.values() if s not in paired))
-    single = [clip for clip, subject in clips.items() if subject in paired]
-    parts = [
-        f"{what} with {lack}: {', '.join(names)}"
-        for what, names in (("subjects", subjects), ("recordings", single))
-        if names
-    ]
-    return "; ".join(parts)
-
-
-def _cameras(recordings: list[Recording], strangers: list[str], options: H36MOptions) -> str:
-    own = "Human3.6M's four, as calibrated for each subject"
-    if not strangers:
-        return own
-    stand_in = (
-        f"Human3.6M's four as calibrated for {options.stand_in}, standing in for the unknown ones "
-        f"of {_some(strangers)}; each recording is moved so that its mean root lies above the "
-        "world's origin"
-    )
-    return f"{own}; {stand_in}" if any(r.known for r in recordings) else stand_in
 
 
 def _some(names: list[str]) -> str:

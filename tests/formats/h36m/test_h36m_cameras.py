@@ -10,7 +10,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from selflift.data.recording import View
-from selflift.formats.h36m.cameras import (
+from selflift.formats.h36m.h36m_cameras import (
     CAMERAS,
     SUBJECTS,
     intrinsics_of,
@@ -18,7 +18,7 @@ from selflift.formats.h36m.cameras import (
     to_pixels,
     view_of,
 )
-from selflift.formats.h36m.filming import MAX_SLOPE
+from selflift.formats.h36m.h36m_takes import MAX_SLOPE
 from selflift.geometry.camera import camera_to_world, distort, pixels_to_rays, undistort
 from tests.formats.h36m.videopose3d_files import TABLE, seen_by
 

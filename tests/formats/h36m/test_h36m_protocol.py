@@ -6,8 +6,7 @@ import pytest
 
 from selflift.config.prepare_schema import H36MOptions
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.h36m.protocol import BAD_TAKE, DRIFTING_TAKES
-from selflift.formats.h36m.subactions import by_subaction
+from selflift.formats.h36m.h36m_protocol import BAD_TAKE, DRIFTING_TAKES, by_subaction
 
 
 def test_the_usual_takes_get_the_numbers_that_public_code_gives_them() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from selflift.data.pose_set_writer import write_poses
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.h36m.detections import read_detections, usable
+from selflift.formats.h36m.videopose3d_keypoints import read_keypoints, to_h36m_17
 from selflift.skeleton import COCO_17, H36M_17, H36M_SH_16, MPII_16
 from tests.formats.h36m.videopose3d_files import (
     CAMERAS,
@@ -146,7 +146,7 @@ def test_the_name_tells_which_hourglass_it_is(
 def test_a_missing_joint_takes_what_is_derived_from_it_along() -> None:
     poses = np.random.default_rng(0).uniform(100, 900, (4, 17, 2))
     poses[1, 11] = 0
-    converted, confidence = usable(poses, COCO_17)
+    converted, confidence = to_h36m_17(poses, COCO_17)
     # The left hip, the pelvis and the spine.
     assert np.argwhere(confidence == 0).tolist() == [[1, 0], [1, 4], [1, 7]]
     assert np.isnan(converted[1, [0, 4, 7]]).all() and np.isfinite(converted[0]).all()
@@ -185,8 +185,8 @@ def test_recordings_of_one_file_only_are_named(tmp_path: Path, positions: Poses3
     assert recordings.total == 8
     assert recordings.report.dropped == {"3D without 2D": 4 * (30 + 20)}
     assert recordings.report.notes[:2] == [
-        "subjects with no 2D: S11; recordings with no 2D: S1 WalkDog",
-        "subjects with no 3D: S2, S3, S4; recordings with no 3D: S9 Posing; 116 2D poses left out",
+        "left out, since there is no 2D: S1 WalkDog, S11",
+        "left out, since there is no 3D: S9 Posing, S2, S3, S4",
     ]
 
 
@@ -285,14 +285,14 @@ def test_metadata_that_contradict_the_arrays_are_refused(
 ) -> None:
     path = write_2d(tmp_path / "2d.npz", detected(positions), num_joints=16)
     with pytest.raises(ImportFileError, match="expected the 16 joints of its metadata .*, got 17"):
-        read_detections(path, [])
+        read_keypoints(path, [])
     np.savez(path, positions_2d=np.array(detected(positions), dtype=object))
     with pytest.raises(
         ImportFileError, match="2d.npz': expected the key metadata, got positions_2"
     ):
-        read_detections(path, [])
+        read_keypoints(path, [])
     with pytest.raises(ImportFileError, match="none.npz': no such file"):
-        read_detections(tmp_path / "none.npz", [])
+        read_keypoints(tmp_path / "none.npz", [])
 
 
 def test_names_and_sides_of_another_kind_are_refused(tmp_path: Path, positions: Poses3D) -> None:

@@ -65,7 +65,7 @@ def intrinsics_of(view: View) -> Intrinsics:
 
 
 def to_camera(positions_mm: np.ndarray, view: View) -> np.ndarray:
-    """World positions in the frame of a camera (x right, y down, z forward).
+    """Transform world positions to the frame of a camera (x right, y down, z forward).
 
     Args:
         positions_mm: ``(T, J, 3)``, world, mm.
@@ -88,7 +88,7 @@ def to_camera(positions_mm: np.ndarray, view: View) -> np.ndarray:
 
 
 def to_pixels(positions_mm: np.ndarray, view: View) -> np.ndarray:
-    """Positions in a camera's frame as pixels, through the view's lens.
+    """Project positions in a camera's frame to pixels, through the view's lens.
 
     Args:
         positions_mm: ``(T, J, 3)``, in front of the camera; any unit.
