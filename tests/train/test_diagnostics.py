@@ -20,7 +20,7 @@ from tests.train.test_trainer import complete, small
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "tell_scenes", lambda *arguments: None)
+    monkeypatch.setattr(trainer, "log_bodies", lambda *arguments: None)
 
 
 def poisoned(config: TrainConfig, step: int) -> Run:

@@ -28,7 +28,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "tell_scenes", lambda *arguments: None)
+    monkeypatch.setattr(trainer, "log_bodies", lambda *arguments: None)
 
 
 def checkpoints(folder: Path) -> list[str]:
@@ -263,7 +263,7 @@ def test_a_folder_that_vanishes_is_made_anew(
     assert f"step 8: the folder '{folder}' had gone: it was made anew" in capsys.readouterr().err
     for name in ("config.yaml", "metrics.json", "checkpoints/last.pt", ".lock"):
         assert (folder / name).is_file(), name
-    assert list(run_folder.glob("events.out.tfevents.*"))
+    assert list(folder.glob("events.out.tfevents.*"))
     assert Run(small(folder), resume=True).state.step == 12
 
 
@@ -273,7 +273,7 @@ def test_a_folder_that_another_run_has_taken_meanwhile_is_left_to_it(tmp_path: P
 
     def stop(step: int) -> bool:
         if step == 6:
-            run_folder.rename(tmp_path / "moved")
+            folder.rename(tmp_path / "moved")
             other.train(stop=lambda step: step == 5)
         return False
 
@@ -300,11 +300,11 @@ def test_two_runs_of_one_folder_do_not_meet(tmp_path: Path) -> None:
         [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
-    before = sorted(run_folder.iterdir())
+    before = sorted(folder.iterdir())
     message = rf"that no other run trains in, got one in use by process {holder.pid} on .*; wait"
     with pytest.raises(ValueError, match=message):
         run.train()
-    assert sorted(run_folder.iterdir()) == before
+    assert sorted(folder.iterdir()) == before
     # Killed, it holds nothing.
     holder.kill()
     holder.communicate()
