@@ -75,7 +75,7 @@ def test_a_damaged_checkpoint_is_passed_over_aloud(
     said = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
     assert len(said) == 1
     assert said[0].startswith(f"selflift: warning: checkpoint '{last}': expected")
-    assert said[0].endswith(f"going on from the one before it, {previous(last)}")
+    assert said[0].endswith(f"resuming from the one before it, {previous(last)}")
     # Kept, and never taken for the checkpoint before the next.
     assert last.with_name("last.damaged.pt").read_bytes() == damaged
     assert (step_of(previous(last)), step_of(last)) == (8, 12)
@@ -95,7 +95,7 @@ def test_a_last_checkpoint_that_is_gone_has_one_before_it(
     with pytest.raises(ValueError, match="got one that holds a run"):
         Run(small(stopped))
     Run(small(stopped), resume=True).train()
-    assert "last.pt': gone; going on from" in capsys.readouterr().err
+    assert "last.pt': missing; resuming from" in capsys.readouterr().err
 
 
 def test_two_damaged_checkpoints_are_an_error_and_stay(stopped: Path) -> None:
@@ -260,7 +260,9 @@ def test_a_folder_that_vanishes_is_made_anew(
         return False
 
     Run(small(folder)).train(stop)
-    assert f"step 8: the folder '{folder}' had gone: it was made anew" in capsys.readouterr().err
+    assert (
+        f"step 8: the folder '{folder}' was gone and has been recreated" in capsys.readouterr().err
+    )
     for name in ("config.yaml", "metrics.json", "checkpoints/last.pt", ".lock"):
         assert (folder / name).is_file(), name
     assert list(folder.glob("events.out.tfevents.*"))
@@ -286,10 +288,10 @@ def test_a_folder_that_another_run_has_taken_meanwhile_is_left_to_it(tmp_path: P
 HOLD = """
 import sys, time
 from pathlib import Path
-from selflift.train.run_lock import FolderLock
-lock = FolderLock(Path(sys.argv[1]))
-print("held", flush=True)
-sys.stdin.read()
+from selflift.train.run_folder import RunFolder
+with RunFolder(Path(sys.argv[1]), writes=True).locked("", resumes=True):
+    print("held", flush=True)
+    sys.stdin.read()
 """
 
 

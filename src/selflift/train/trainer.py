@@ -37,8 +37,13 @@ from selflift.train.diagnostics import (
     finding_anomalies,
     record_failure,
 )
-from selflift.train.run_folder import RunFolder, holds_run
-from selflift.train.run_metadata import defining, metadata_of, metrics_of
+from selflift.train.run_folder import (
+    RunFolder,
+    defining,
+    holds_run,
+    metadata_of,
+    metrics_of,
+)
 from selflift.train.tensorboard import RunLog, log_interval
 from selflift.train.training_data import load_poses
 from selflift.train.validate import validate
@@ -124,7 +129,7 @@ class Run:
         """
         trainer, state = self.config.trainer, self.state
         with (
-            self.files.taken(to_yaml(self.config), self.resumed),
+            self.files.locked(to_yaml(self.config), self.resumed),
             RunLog(
                 str(self.folder), state.step, trainer.steps, trainer.progress, self.writes
             ) as log,
@@ -253,7 +258,7 @@ class Run:
         spread = depth_spread(result.X, self.skeleton)["depth_std/mean"]
         self._warn(log, self.watch.validation(state.step, spread, score, self.config))
         if better:
-            self.files.owe_best(self._content())
+            self.files.keep_best(self._content())
 
     def _best_record(self) -> dict[str, float] | None:
         if math.isinf(self.state.best):
@@ -268,9 +273,9 @@ class Run:
             log.warn(f"step {self.state.step}: {line}")
 
     def _save(self, log: RunLog, must: bool) -> None:
-        if self.files.made_anew():
+        if self.files.recreate_if_lost():
             log.reopen(self.state.step)
-            self._warn(log, [f"the folder '{self.folder}' had gone: it was made anew"])
+            self._warn(log, [f"the folder '{self.folder}' was gone and has been recreated"])
         failed = self.files.save(lambda: self._content(resumable=True), must)
         if failed:
             later = self.state.step + self.config.trainer.validate_every
