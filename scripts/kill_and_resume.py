@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--folder", help="where the runs go, and stay; default: a temporary one")
     given = parser.parse_args()
     # Pictures take most of the time, and nothing depends on them.
-    trainer.tell_scenes = lambda *arguments: None
+    trainer.log_bodies = lambda *arguments: None
     folder = Path(given.folder or tempfile.mkdtemp())
     draw = random.Random(given.seed)
 

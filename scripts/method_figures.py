@@ -29,6 +29,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor, nn
 
+from domain_gap import known_shift
 from selflift import checkpoint
 from selflift.config import DataConfig, NoiseConfig, RigConfig, SyntheticConfig
 from selflift.data.noise import add_noise
@@ -46,7 +47,6 @@ from selflift.method.views import ViewSampler
 from selflift.models import DomainAdapter, Lifter
 from selflift.models.lifter import Lifted
 from selflift.skeleton import H36M_17
-from selflift.train.gap import known_shift
 from selflift.train.training_data import true_bodies
 from selflift.viz import LEFT_COLOUR, RIGHT_COLOUR, TRUNK_COLOUR, bone_colours, save_figure
 

@@ -54,7 +54,7 @@ def test_a_leak_is_noticed(
         kept.append([[] for _ in range(1000)])
         kept.append(torch.ones(2**24))
 
-    monkeypatch.setattr(trainer, "tell_scenes", leaking)
+    monkeypatch.setattr(trainer, "log_bodies", leaking)
     try:
         assert grows(soak, tmp_path / "run") == {"open_files", "objects", "resident_MiB"}
     finally:

@@ -22,7 +22,7 @@ from selflift.method.training_state import TrainState
 from selflift.method.training_step import train_step
 from selflift.method.views import KINDS, ViewSampler
 from selflift.train.config_check import check
-from selflift.train.run_metadata import defining
+from selflift.train.run_folder import defining
 from selflift.train.trainer import Run
 from tests.train.devices import DEVICES
 from tests.train.nondeterministic import (

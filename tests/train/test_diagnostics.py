@@ -20,7 +20,7 @@ from tests.train.test_trainer import complete, small
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "tell_scenes", lambda *arguments: None)
+    monkeypatch.setattr(trainer, "log_bodies", lambda *arguments: None)
 
 
 def poisoned(config: TrainConfig, step: int) -> Run:
@@ -154,7 +154,7 @@ def test_a_discriminator_that_has_won_for_long_is_told_once() -> None:
     assert window(watch, 40, 0.99) == []
     assert window(watch, 20 + WON_STEPS, 1.0) == []
     [line] = window(watch, 40 + WON_STEPS, 1.0)
-    assert line.startswith("the discriminator has told at least 95% of the poses apart since step")
+    assert line.startswith("the discriminator has judged at least 95% of the poses rightly since")
     assert "optim.lr_discriminator" in line and "loss.r1" in line
     assert window(watch, 60 + WON_STEPS, 1.0) == []
     # Over, and again: told again.
@@ -175,7 +175,7 @@ def test_each_discriminator_is_watched_by_itself() -> None:
         told = watch.window(
             step, {"discriminator/accuracy": 0.6, "temporal_discriminator/accuracy": 1.0}
         )
-    assert len(told) == 1 and told[0].startswith("the temporal discriminator has told")
+    assert len(told) == 1 and told[0].startswith("the temporal discriminator has judged")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "tell_scenes", lambda *arguments: None)
+    monkeypatch.setattr(trainer, "log_bodies", lambda *arguments: None)
 
 
 def checkpoints(folder: Path) -> list[str]:
@@ -75,7 +75,7 @@ def test_a_damaged_checkpoint_is_passed_over_aloud(
     said = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
     assert len(said) == 1
     assert said[0].startswith(f"selflift: warning: checkpoint '{last}': expected")
-    assert said[0].endswith(f"going on from the one before it, {previous(last)}")
+    assert said[0].endswith(f"resuming from the one before it, {previous(last)}")
     # Kept, and never taken for the checkpoint before the next.
     assert last.with_name("last.damaged.pt").read_bytes() == damaged
     assert (step_of(previous(last)), step_of(last)) == (8, 12)
@@ -95,7 +95,7 @@ def test_a_last_checkpoint_that_is_gone_has_one_before_it(
     with pytest.raises(ValueError, match="got one that holds a run"):
         Run(small(stopped))
     Run(small(stopped), resume=True).train()
-    assert "last.pt': gone; going on from" in capsys.readouterr().err
+    assert "last.pt': missing; resuming from" in capsys.readouterr().err
 
 
 def test_two_damaged_checkpoints_are_an_error_and_stay(stopped: Path) -> None:
@@ -260,10 +260,12 @@ def test_a_folder_that_vanishes_is_made_anew(
         return False
 
     Run(small(folder)).train(stop)
-    assert f"step 8: the folder '{folder}' had gone: it was made anew" in capsys.readouterr().err
+    assert (
+        f"step 8: the folder '{folder}' was gone and has been recreated" in capsys.readouterr().err
+    )
     for name in ("config.yaml", "metrics.json", "checkpoints/last.pt", ".lock"):
         assert (folder / name).is_file(), name
-    assert list(run_folder.glob("events.out.tfevents.*"))
+    assert list(folder.glob("events.out.tfevents.*"))
     assert Run(small(folder), resume=True).state.step == 12
 
 
@@ -273,7 +275,7 @@ def test_a_folder_that_another_run_has_taken_meanwhile_is_left_to_it(tmp_path: P
 
     def stop(step: int) -> bool:
         if step == 6:
-            run_folder.rename(tmp_path / "moved")
+            folder.rename(tmp_path / "moved")
             other.train(stop=lambda step: step == 5)
         return False
 
@@ -286,10 +288,10 @@ def test_a_folder_that_another_run_has_taken_meanwhile_is_left_to_it(tmp_path: P
 HOLD = """
 import sys, time
 from pathlib import Path
-from selflift.train.run_lock import FolderLock
-lock = FolderLock(Path(sys.argv[1]))
-print("held", flush=True)
-sys.stdin.read()
+from selflift.train.run_folder import RunFolder
+with RunFolder(Path(sys.argv[1]), writes=True).locked("", resumes=True):
+    print("held", flush=True)
+    sys.stdin.read()
 """
 
 
@@ -300,11 +302,11 @@ def test_two_runs_of_one_folder_do_not_meet(tmp_path: Path) -> None:
         [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
-    before = sorted(run_folder.iterdir())
+    before = sorted(folder.iterdir())
     message = rf"that no other run trains in, got one in use by process {holder.pid} on .*; wait"
     with pytest.raises(ValueError, match=message):
         run.train()
-    assert sorted(run_folder.iterdir()) == before
+    assert sorted(folder.iterdir()) == before
     # Killed, it holds nothing.
     holder.kill()
     holder.communicate()

@@ -1,4 +1,4 @@
-"""Training that goes wrong: what is not a number any more, and what looks like a dead end."""
+"""Detect training that goes wrong: values that are not finite, and dead ends."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from selflift.files.atomic_write import atomic_path
 from selflift.geometry.anatomy import CLEAR_SCORE
 from selflift.method.batches import Batch
 
-# A discriminator that tells so many poses apart, over so many steps, has won; see Watch.
+# A discriminator with this accuracy over this many steps has won; see Watch.
 WON, WON_STEPS = 0.95, 500
-# Below it depths don't differ from pose to pose: bodies are about 1 high, right ones have 0.16.
+# A spread of depth over poses below this is flat: bodies are about 1 high, right ones have 0.16.
 FLAT, FORMED_STEPS = 0.03, 500
 
 
@@ -30,8 +30,8 @@ class NonFiniteError(RuntimeError):
 
     Attributes:
         name: The term.
-        value: What it became.
-        step: Number of the step after which it was so, from 1.
+        value: Its value.
+        step: The step that made it so, from 1.
     """
 
     def __init__(self, name: str, value: float, step: int, more: str = "") -> None:
@@ -45,13 +45,13 @@ class NonFiniteError(RuntimeError):
 def record_failure(
     folder: Path, error: NonFiniteError, batch: Batch, rows: Mapping[str, Tensor], seed: int
 ) -> Path:
-    """Keep the batch of a step that failed.
+    """Save the batch of a step that failed.
 
     Args:
         folder: The run folder.
-        error: What failed.
+        error: The failure.
         batch: The step's batch.
-        rows: Which rows of the training poses it has, by domain: ``target``, ``source``.
+        rows: Its rows of the training poses, by domain: ``target``, ``source``.
         seed: The run's seed.
 
     Returns:
@@ -80,11 +80,7 @@ def record_failure(
 
 @contextmanager
 def finding_anomalies(wanted: bool, step: int) -> Iterator[None]:
-    """Within it, if that is wanted, a gradient that is NaN is an error that names its operation.
-
-    Raises:
-        NonFiniteError: If there is one.
-    """
+    """Raise a ``NonFiniteError`` that names the operation if a gradient is NaN, if wanted."""
     if not wanted:
         yield
         return
@@ -99,14 +95,9 @@ def finding_anomalies(wanted: bool, step: int) -> Iterator[None]:
 
 
 def check_finite(tensors: Iterable[tuple[str, Tensor]], step: int) -> None:
-    """Look for what no loss shows: batch norm's statistics, say, that have become infinite.
+    """Raise a ``NonFiniteError`` if a tensor has a value that is NaN or infinite.
 
-    Args:
-        tensors: By name.
-        step: The step after which they are so.
-
-    Raises:
-        NonFiniteError: If one has a value that is NaN or infinite.
+    Finds what no loss shows, such as infinite statistics of batch norm.
     """
     for name, tensor in tensors:
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
@@ -116,11 +107,11 @@ def check_finite(tensors: Iterable[tuple[str, Tensor]], step: int) -> None:
 
 @dataclass
 class Watch:
-    """Notices dead ends, by numbers that need no 3D truth; says each once, until it is over.
+    """Detects dead ends without 3D truth, and warns of each once while it lasts.
 
     Attributes:
-        won_since: Since which step each discriminator has told nearly all poses apart.
-        said: What has been said, and not been over since.
+        won_since: First step at which each discriminator judged nearly all poses rightly.
+        said: Names of the warnings that have been given and still hold.
     """
 
     won_since: dict[str, int] = field(default_factory=dict)
@@ -128,10 +119,10 @@ class Watch:
 
     @classmethod
     def checked(cls, saved: Any) -> Watch:
-        """What a checkpoint holds of it; a new one where it holds nothing.
+        """Restore it from a checkpoint's state; ``None`` gives a new one.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the state is not that of a watch.
         """
         if saved is None:
             return cls()
@@ -142,37 +133,32 @@ class Watch:
             and all(type(name) is str for name in (*since, *said))
             and all(type(step) is int for step in since.values())
         ):
-            raise ValueError("expected what was seen of the training")
+            raise ValueError("expected the state of a watch")
         return cls(dict(since), list(said))
 
     def window(self, step: int, means: Mapping[str, float]) -> list[str]:
-        """What the means of some steps tell.
-
-        Args:
-            step: The last of these steps.
-            means: By their TensorBoard names.
-        """
-        told = []
-        for name in ("discriminator", "temporal_discriminator", "domain_discriminator"):
+        """Warnings from the means over the steps up to one, by their TensorBoard names."""
+        warnings = []
+        for name in ("discriminator", "temporal_discriminator"):
             accuracy = means.get(f"{name}/accuracy")
             if accuracy is None:
                 continue
             since = self.won_since.setdefault(name, step) if accuracy >= WON else None
             if since is None:
                 self.won_since.pop(name, None)
-            told += self._once(
+            warnings += self._once(
                 f"{name} has won",
                 since is not None and step - since >= WON_STEPS,
-                f"the {name.replace('_', ' ')} has told at least {WON:.0%} of the poses apart "
-                f"since step {since}: little is learnt from a game that is lost; try a lower "
+                f"the {name.replace('_', ' ')} has judged at least {WON:.0%} of the poses rightly "
+                f"since step {since}: the lifter learns little from it; try a lower "
                 "optim.lr_discriminator, a larger loss.r1 or optim.discriminator_every",
             )
-        return told
+        return warnings
 
     def validation(
         self, step: int, depth_std: float, knee_score: float, config: TrainConfig
     ) -> list[str]:
-        """What a validation tells.
+        """Warnings from a validation.
 
         Args:
             step: The step.
@@ -180,17 +166,17 @@ class Watch:
             knee_score: See :func:`selflift.geometry.anatomy.knee_score`; NaN without legs.
             config: The run's config.
         """
-        told = self._once(
+        flat = self._once(
             "flat",
             depth_std < FLAT and step >= FORMED_STEPS,
             f"lifted bodies are flat: depths differ by {depth_std:.3f} from pose to pose, where "
             "bodies are about 1 high; try a larger loss.w_adv, a lower optim.lr, or a wider range "
             "of views (view)",
         )
-        # With sign.check the next look turns it over; it is the outcome that counts.
+        # With sign.check a later check turns it over, so that only the outcome counts.
         final = step >= config.trainer.steps
         mirrored = knee_score < -CLEAR_SCORE and (final or not config.sign.check)
-        return told + self._once(
+        return flat + self._once(
             "mirrored",
             mirrored and step >= config.sign.first_step,
             f"the lifter is a mirror image: knees bend backward (score {knee_score:+.2f}); "

@@ -1,43 +1,56 @@
-"""A run's folder: one run at a time, saved so that no failure takes what was there before."""
+"""The folder of a run: its lock, its files, and the metadata that it keeps of the run."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+import selflift
 from selflift import checkpoint
 from selflift.checkpoint import Checkpoint, CheckpointError
+from selflift.config import TrainConfig
 from selflift.files.atomic_write import atomic_path
-from selflift.train.run_lock import FolderLock
+from selflift.method.training_state import TrainState, lifter_arguments
+from selflift.train.training_data import Poses
+
+# Keys that may differ when a run is resumed. Another device or number of threads may round
+# differently.
+MAY_DIFFER = (
+    "output_dir", "resume", "device", "trainer.progress", "trainer.threads",
+    "trainer.poses_on_disk", "engine.anomaly", "engine.deterministic",
+)  # fmt: skip
 
 
 class RunFolder:
-    """The folder of a run.
+    """The folder of a run, used by one run at a time.
 
     Args:
-        path: Where it is.
-        writes: Whether this process writes; of several that train one lifter one does.
+        path: The folder.
+        writes: Whether this process writes; of several processes only one does.
     """
 
     def __init__(self, path: Path, writes: bool) -> None:
         self.path, self.writes = path, writes
         self.last, self.best = (path / "checkpoints" / f"{name}.pt" for name in ("last", "best"))
-        self._lock: FolderLock | None = None
+        self._lock = FileLock(path / ".lock")
+        # Identity of the lock file while it is held.
+        self._locked: tuple[int, int] | None = None
         self._config = ""
-        self._damaged = False
-        # The best checkpoint, until it is written.
-        self._owed: Checkpoint | None = None
+        self._corrupt = False
+        # The best checkpoint until it is written.
+        self._unsaved_best: Checkpoint | None = None
 
     def refuse_used(self) -> None:
-        """Refuse a folder that holds a run.
-
-        Raises:
-            ValueError: If it does.
-        """
+        """Raise a ``ValueError`` if the folder holds a run."""
         if self.writes and holds_run(self.path):
             raise ValueError(
                 f"output_dir '{self.path}': expected a new folder, got one that holds a run; "
@@ -45,7 +58,7 @@ class RunFolder:
             )
 
     def restore(self) -> tuple[Checkpoint, list[str]]:
-        """The newest good checkpoint, and what is to be said of those passed over.
+        """Load the newest good checkpoint; also returns warnings about those skipped.
 
         Raises:
             ValueError: If there is none.
@@ -56,85 +69,116 @@ class RunFolder:
                 f"before its first checkpoint; start it anew with output_dir={self.path}"
             )
         content, refused = checkpoint.load_newest(self.last)
-        self._damaged = bool(refused)
-        said = [f"{line}; going on from the one before it, {content.path}" for line in refused]
+        self._corrupt = bool(refused)
+        warnings = [f"{line}; resuming from the one before it, {content.path}" for line in refused]
         if not refused and content.path != str(self.last):
-            said = [f"checkpoint '{self.last}': gone; going on from {content.path}"]
-        return content, said
+            warnings = [f"checkpoint '{self.last}': missing; resuming from {content.path}"]
+        return content, warnings
 
     @contextmanager
-    def taken(self, config: str, resumes: bool) -> Iterator[None]:
-        """Within it the folder is this run's.
+    def locked(self, config: str, resumes: bool) -> Iterator[None]:
+        """Hold the folder for this run.
 
         Args:
             config: The run's config, as YAML.
-            resumes: Whether the run was begun before; otherwise its config is written.
+            resumes: Whether the run is resumed; the config of a new one is written.
 
         Raises:
-            ValueError: If another run has it, or if it holds a run and this one is new.
+            ValueError: If another run holds it, or if it holds a run and this one is new.
             OSError: If it can't be written.
         """
         if not self.writes:
             yield
             return
-        self._lock, self._config = FolderLock(self.path), config
+        self._config = config
+        self._acquire()
         try:
-            # What a run that was killed while it wrote has left.
+            # Left by a run that was killed while it wrote.
             for stale in self.path.rglob(".*.tmp"):
                 stale.unlink()
-            if self._damaged:
-                # Kept for whoever wants to know, but never as the checkpoint before the next.
+            if self._corrupt:
+                # Kept for inspection, but never as the checkpoint before the next.
                 os.replace(self.last, self.last.with_name("last.damaged.pt"))
             if not resumes:
                 self.refuse_used()
                 self._write("config.yaml", self._config)
             yield
         finally:
-            self._lock.release()
-            self._lock = None
+            self._release()
 
-    def made_anew(self) -> bool:
-        """Have a folder that was removed in the midst of training again; whether it was.
+    def _acquire(self) -> None:
+        """Lock the folder, which is created if it is missing.
+
+        The system drops the lock when the process ends in any way; the file stays. On a file system
+        without locks the folder is not protected.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        file = Path(self._lock.lock_file)
+        file.touch()
+        holder = ""
+        with suppress(OSError):
+            # Read first: old versions of filelock empty the file even if they don't get the lock.
+            holder = " ".join(file.read_text(encoding="utf-8", errors="replace")[:200].split())
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ValueError(
+                f"output_dir '{self.path}': expected a folder that no other run trains in, got "
+                f"one in use by {holder or 'another process'}; wait for it, stop it, or choose "
+                "another output_dir"
+            ) from error
+        except (OSError, NotImplementedError):
+            pass
+        # Windows lets nobody write to a locked file.
+        with suppress(OSError):
+            file.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
+        self._locked = _identity(file)
+
+    def _release(self) -> None:
+        self._lock.release()
+        self._locked = None
+
+    def recreate_if_lost(self) -> bool:
+        """Recreate the folder if it was removed or moved during training; returns whether it was.
 
         Raises:
-            ValueError: If another run has it now.
+            ValueError: If another run holds it now.
             OSError: If it can't be written.
         """
-        if self._lock is None or not self._lock.lost():
+        if self._locked is None or self._locked == _identity(Path(self._lock.lock_file)):
             return False
-        self._lock.release()
-        self._lock = FolderLock(self.path)
+        self._release()
+        self._acquire()
         self.refuse_used()
         self._write("config.yaml", self._config)
         return True
 
-    def owe_best(self, content: Checkpoint) -> None:
-        """Have this written as the best checkpoint with the next :meth:`save`."""
+    def keep_best(self, content: Checkpoint) -> None:
+        """Keep a copy, to be written as the best checkpoint by the next :meth:`save`."""
         lifter = {name: tensor.detach().clone() for name, tensor in content.lifter.items()}
-        self._owed = Checkpoint(content.metadata, lifter)
+        self._unsaved_best = Checkpoint(content.metadata, lifter)
 
     def save(self, content: Callable[[], Checkpoint], must: bool) -> str | None:
         """Write the best checkpoint, if there is a new one, and then the last.
 
-        In this order, and not the second without the first: what the last one says of the best is
-        true of the file.
+        The last is never written without the best that its state refers to.
 
         Args:
             content: Makes the last one.
-            must: Whether a failure ends the run; otherwise the next save may go well.
+            must: Whether a failure ends the run; otherwise the next save may succeed.
 
         Returns:
-            What failed; ``None``: nothing.
+            The failure, or ``None``.
 
         Raises:
-            CheckpointError: If it failed, and must not.
+            CheckpointError: If it failed and must not.
         """
         if not self.writes:
             return None
         try:
-            if self._owed is not None:
-                checkpoint.save(self.best, self._owed)
-                self._owed = None
+            if self._unsaved_best is not None:
+                checkpoint.save(self.best, self._unsaved_best)
+                self._unsaved_best = None
             checkpoint.save(self.last, content(), keep=True)
         except CheckpointError as error:
             if must:
@@ -153,6 +197,75 @@ class RunFolder:
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether there is a run in a folder that can go on, or is damaged."""
+    """Whether a folder holds the checkpoints, good or corrupt, of a run."""
     last = folder / "checkpoints" / "last.pt"
     return last.exists() or checkpoint.previous(last).exists()
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Device and inode of a file; ``None`` if it is missing."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def metadata_of(
+    config: TrainConfig, poses: Poses, state: TrainState, history: Sequence[dict[str, float]]
+) -> dict[str, Any]:
+    """The metadata of a checkpoint."""
+    return {
+        "selflift": selflift.__version__,
+        "step": state.step,
+        "lifter": {"skeleton": poses.skeleton.name, **lifter_arguments(config)},
+        "normaliser": asdict(poses.normaliser),
+        "calibrated": poses.calibrated,
+        "depth_sign": depth_sign_of(config, state, history),
+        "config": asdict(config),
+    }
+
+
+def metrics_of(
+    config: TrainConfig, state: TrainState, history: Sequence[dict[str, float]]
+) -> dict[str, Any]:
+    """The content of ``metrics.json``."""
+    return {
+        "step": state.step,
+        "best_step": state.best_step,
+        "best_criterion": state.best if math.isfinite(state.best) else None,
+        "criterion": "log(bone_variation) + log(consistency_3d); uses no 3D truth",
+        "depth_sign": depth_sign_of(config, state, history),
+        "validation": history,
+    }
+
+
+def depth_sign_of(
+    config: TrainConfig, state: TrainState, history: Sequence[dict[str, float]]
+) -> dict[str, Any]:
+    """How the depth sign was settled, and the last knee score."""
+    sign = config.sign
+    settled_by = "anatomy"
+    if not sign.check:
+        settled_by = "the view sampler alone (sign.check=false)"
+    elif state.step < sign.first_step:
+        settled_by = f"nothing yet (anatomy is asked from step {sign.first_step} on)"
+    return {
+        "settled_by": settled_by,
+        "turned_over_at_steps": list(state.flips),
+        "knee_score": history[-1].get("knee_score") if history else None,
+    }
+
+
+def defining(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's config as plain values, without the keys that may differ when it is resumed."""
+    # Through JSON, so that values from a file compare equal to those of the command line.
+    kept: dict[str, Any] = json.loads(json.dumps(config))
+    for key in MAY_DIFFER:
+        *groups, name = key.split(".")
+        part: Any = kept
+        for group in groups:
+            part = part.get(group) if isinstance(part, dict) else None
+        if isinstance(part, dict):
+            part.pop(name, None)
+    return kept

@@ -37,13 +37,17 @@ from selflift.train.diagnostics import (
     finding_anomalies,
     record_failure,
 )
-from selflift.train.log_interval import telling_interval
-from selflift.train.run_folder import RunFolder, holds_run
-from selflift.train.run_metadata import defining, metadata_of, metrics_of
-from selflift.train.tensorboard import Story
-from selflift.train.tensorboard_scenes import depth_spread, tell_scenes
+from selflift.train.run_folder import (
+    RunFolder,
+    defining,
+    holds_run,
+    metadata_of,
+    metrics_of,
+)
+from selflift.train.tensorboard import RunLog, log_interval
 from selflift.train.training_data import load_poses
 from selflift.train.validate import validate
+from selflift.train.validation_figures import depth_spread, log_bodies
 
 
 class Run:
@@ -125,44 +129,44 @@ class Run:
         """
         trainer, state = self.config.trainer, self.state
         with (
-            self.files.taken(to_yaml(self.config), self.resumed),
-            Story(
+            self.files.locked(to_yaml(self.config), self.resumed),
+            RunLog(
                 str(self.folder), state.step, trainer.steps, trainer.progress, self.writes
-            ) as story,
+            ) as log,
         ):
             for note in self._notes:
-                story.warn(note)
+                log.warn(note)
             if not self.resumed:
-                story.begin(self.config, self.skeleton)
+                log.begin(self.config)
             try:
-                stopped = self._train_adapter(story, stop)
+                stopped = self._train_adapter(log, stop)
                 while state.step < trainer.steps and not stopped:
-                    stopped = self._step(story, stop)
+                    stopped = self._step(log, stop)
             except NonFiniteError as error:
                 raise self._kept(error) from error
             if not stopped:
-                story.end(self.config)
+                log.end(self.config)
             return self.write_metrics()
 
-    def _step(self, story: Story, stop: Callable[[int], bool]) -> bool:
+    def _step(self, log: RunLog, stop: Callable[[int], bool]) -> bool:
         """One step and what is due after it; whether to stop."""
         trainer, state = self.config.trainer, self.state
         with finding_anomalies(self.config.engine.anomaly, state.step + 1):
             out = self.step(self.batches(state.step))
         if self.config.engine.anomaly:
             check_finite(state.tensors(), state.step)
-        story.step(state.step, out.scalars, self.batches.batch_size)
-        self._settle_sign(out.cycle, story)
+        log.add_step(state.step, out.scalars, self.batches.batch_size)
+        self._settle_sign(out.cycle, log)
         stopped = self._agreed(stop, state.step)
         due = state.step % trainer.validate_every == 0 or state.step == trainer.steps
-        telling = state.step % telling_interval(trainer) == 0 or self.config.engine.anomaly
+        telling = state.step % log_interval(trainer) == 0 or self.config.engine.anomaly
         if telling or due or stopped:
-            means = story.tell(state.step)
-            self._warn(story, self.watch.window(state.step, means))
+            means = log.flush(state.step)
+            self._warn(log, self.watch.window(state.step, means))
         if due:
-            self._validate(story)
+            self._validate(log)
         if due or stopped:
-            self._save(story, must=stopped or state.step == trainer.steps)
+            self._save(log, must=stopped or state.step == trainer.steps)
         return stopped
 
     def _stepper(self) -> Callable[[Batch], StepOutput]:
@@ -180,7 +184,7 @@ class Run:
             )
         return lambda batch: train_step(self.state, batch, config, self.views, self.poses.size)
 
-    def _train_adapter(self, story: Story, stop: Callable[[int], bool]) -> bool:
+    def _train_adapter(self, log: RunLog, stop: Callable[[int], bool]) -> bool:
         """Train the adapter before the lifter, if that is asked for; whether told to stop."""
         domain, state = self.config.domain, self.state
         if domain.adapter != "first" or not adapts(self.config) or state.step > 0:
@@ -190,12 +194,12 @@ class Run:
             scalars = adapter_update(
                 state, self.batches(state.adapter_step), self.config, self.poses.size
             )
-            story.adapter_step(state.adapter_step, scalars)
+            log.add_adapter_step(state.adapter_step, scalars)
             stopped = self._agreed(stop, 0)
         if stopped:
-            self._save(story, must=True)
+            self._save(log, must=True)
         elif state.adapter_step:
-            story.say(f"adapter trained: {state.adapter_step} steps")
+            log.info(f"adapter trained: {state.adapter_step} steps")
         return stopped
 
     def _agreed(self, stop: Callable[[int], bool], step: int) -> bool:
@@ -203,10 +207,10 @@ class Run:
         asked = stop(step)
         if parallel.world().size == 1:
             return asked
-        told = step % telling_interval(self.config.trainer) == 0
+        told = step % log_interval(self.config.trainer) == 0
         return told and parallel.any_of(asked, self.device)
 
-    def _settle_sign(self, out: CycleOutput, story: Story) -> None:
+    def _settle_sign(self, out: CycleOutput, log: RunLog) -> None:
         sign, step = self.config.sign, self.state.step
         if not sign.check or step < sign.first_step or (step - sign.first_step) % sign.every:
             return
@@ -218,11 +222,11 @@ class Run:
             self.state.mirror_depth()
             # What was best before had the sign that has just been rejected.
             self.state.best, self.state.best_step = math.inf, 0
-            story.say(
+            log.info(
                 f"step {step}: knees bend backward (score {score:+.2f}): depth sign turned over"
             )
 
-    def _validate(self, story: Story) -> None:
+    def _validate(self, log: RunLog) -> None:
         state, data, trainer = self.state, self.poses.validation, self.config.trainer
         check_finite(state.tensors(), state.step)
         generator = seeded(self.device, self.config.seed, VALIDATION_STREAM)
@@ -249,12 +253,12 @@ class Run:
             state.best = math.inf if mirrored else criterion
             state.best_step = state.step
         if self.writes:
-            tell_scenes(story, state.step, result, self.views, self.skeleton, self.folder, trainer)
-        story.validated(state.step, record, self._best_record())
+            log_bodies(log, state.step, result, self.views, self.skeleton, self.folder, trainer)
+        log.add_validation(state.step, record, self._best_record())
         spread = depth_spread(result.X, self.skeleton)["depth_std/mean"]
-        self._warn(story, self.watch.validation(state.step, spread, score, self.config))
+        self._warn(log, self.watch.validation(state.step, spread, score, self.config))
         if better:
-            self.files.owe_best(self._content())
+            self.files.keep_best(self._content())
 
     def _best_record(self) -> dict[str, float] | None:
         if math.isinf(self.state.best):
@@ -264,18 +268,18 @@ class Run:
     def _inference(self) -> Lifter:
         return self.state.average if self.config.optim.ema > 0 else self.state.lifter.eval()
 
-    def _warn(self, story: Story, lines: list[str]) -> None:
+    def _warn(self, log: RunLog, lines: list[str]) -> None:
         for line in lines:
-            story.warn(f"step {self.state.step}: {line}")
+            log.warn(f"step {self.state.step}: {line}")
 
-    def _save(self, story: Story, must: bool) -> None:
-        if self.files.made_anew():
-            story.reopen(self.state.step)
-            self._warn(story, [f"the folder '{self.folder}' had gone: it was made anew"])
+    def _save(self, log: RunLog, must: bool) -> None:
+        if self.files.recreate_if_lost():
+            log.reopen(self.state.step)
+            self._warn(log, [f"the folder '{self.folder}' was gone and has been recreated"])
         failed = self.files.save(lambda: self._content(resumable=True), must)
         if failed:
             later = self.state.step + self.config.trainer.validate_every
-            self._warn(story, [f"{failed}; training goes on, and saves again at step {later}"])
+            self._warn(log, [f"{failed}; training goes on, and saves again at step {later}"])
 
     def _content(self, resumable: bool = False) -> checkpoint.Checkpoint:
         """What a checkpoint holds; ``best`` serves inference and is a fraction of the size."""

@@ -1,6 +1,6 @@
-r"""Are two samples of poses of one distribution? An energy test and fresh classifiers.
+"""Test whether two samples of poses have one distribution: energy test and fresh classifiers.
 
-Both take the dependence of poses of one recording into account, see :mod:`selflift.train.gap`.
+Both account for the dependence of poses of one recording, see domain_gap.py, which uses them.
 """
 
 from __future__ import annotations
@@ -16,33 +16,26 @@ from selflift.data.pose_set import PoseSet
 from selflift.data.streams import streams
 from selflift.models import PoseDiscriminator
 
-# Below so many subjects in a domain, a classifier's split by subject says more of the subjects.
+# A classifier's split by subject needs this many subjects in each domain.
 MIN_SUBJECTS = 4
 TEST_SHARE = 0.3
-# Of the classifier. Enough to tell domains apart, too few to learn some hundred poses by heart.
+# Training of a classifier: enough to separate domains, too little to memorise some hundred poses.
 STEPS, BATCH, RATE, DECAY, WIDTH, DROPOUT = 300, 128, 2e-3, 1e-2, 128, 0.2
 CHUNK = 1024
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Poses and what they depend on.
-
-    Attributes:
-        x: Poses, ``(N, J, 2)``.
-        recording: Name of the recording of each, ``(N,)``; the same in two samples if both show it.
-        subject: Name of the person, ``(N,)``.
-    """
+    """Poses, ``(N, J, 2)``, with the names of their recordings and subjects, ``(N,)``."""
 
     x: Tensor
     recording: np.ndarray
     subject: np.ndarray
 
     def sizes(self) -> dict[str, int]:
-        """How many poses, recordings and subjects there are."""
-        counts = {"poses": len(self.x)}
-        counts["recordings"] = len(set(self.recording))
-        return {**counts, "subjects": len(set(self.subject))}
+        """Number of poses, recordings and subjects."""
+        recordings, subjects = len(set(self.recording)), len(set(self.subject))
+        return {"poses": len(self.x), "recordings": recordings, "subjects": subjects}
 
 
 def choose_rows(poses: PoseSet, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -68,14 +61,7 @@ def choose_rows(poses: PoseSet, count: int, rng: np.random.Generator) -> np.ndar
 
 @dataclass(frozen=True)
 class EnergyTest:
-    """An energy distance and what it is under the null hypothesis.
-
-    Attributes:
-        distance: The distance; it may fall below 0 by chance, being unbiased.
-        null_mean: Mean under permutation.
-        null_95: 95th percentile under permutation: what chance alone reaches one time in twenty.
-        p: Share of permutations (this one included) that reach the distance.
-    """
+    """An unbiased energy distance; mean and 95th percentile under permutation; p-value."""
 
     distance: float
     null_mean: float
@@ -89,12 +75,6 @@ def energy_test(a: Sample, b: Sample, permutations: int, seed: int) -> EnergyTes
     Every mean is over pairs of poses of *different* recordings, so that the distance is unbiased
     although poses of one recording are alike. In a permutation whole recordings change sides. One
     that both samples show stands on both sides always; its two halves change places or don't.
-
-    Args:
-        a: One sample.
-        b: The other.
-        permutations: How many.
-        seed: Of the permutations.
 
     Raises:
         ValueError: If a sample has fewer than two recordings.
@@ -146,7 +126,7 @@ def energy_test(a: Sample, b: Sample, permutations: int, seed: int) -> EnergyTes
 
 
 def split_by(a: Sample, b: Sample) -> str:
-    """What a classifier never sees both in training and in testing: subject or recording."""
+    """The unit that classifiers are split by: ``"subject"`` or ``"recording"``."""
     least = min(a.sizes()["subjects"], b.sizes()["subjects"])
     return "subject" if least >= MIN_SUBJECTS else "recording"
 
@@ -157,15 +137,8 @@ def accuracies(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Balanced accuracy of fresh classifiers on recordings or subjects that they never saw.
 
-    Args:
-        a: One sample.
-        b: The other.
-        skeleton: Name of the layout.
-        count: Classifiers of each kind; each has another split.
-        seed: Of splits, initial weights and batches.
-
     Returns:
-        Of MLPs, and of logistic regressions.
+        Those of ``count`` MLPs, and of as many logistic regressions; each has another split.
 
     Raises:
         ValueError: If the samples can't be split.
@@ -190,7 +163,7 @@ def accuracies(
 
 
 def _split(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Which poses of both samples are for testing; one group is on one side in both."""
+    """Masks of the test poses of both samples; a group is on the same side in both."""
     names = np.unique(np.concatenate([a, b]))
     for _ in range(1000):
         tested = rng.permutation(names)[: max(1, round(TEST_SHARE * len(names)))]
