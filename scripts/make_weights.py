@@ -20,8 +20,7 @@ import numpy as np
 from selflift import checkpoint
 from selflift.data.pose_set import PoseSet
 from selflift.lift import PoseLifter
-from selflift.lift.bundled_weights import FOLDER, portable
-from selflift.lift.loaded_model import checkpoint_path
+from selflift.lift.bundled_weights import FOLDER, checkpoint_path, portable
 from selflift.skeleton import Skeleton
 
 MOST_POSES = 20_000

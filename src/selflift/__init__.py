@@ -1,9 +1,9 @@
-"""selflift: learns to lift 2D human keypoints to 3D from 2D keypoints alone.
+"""selflift: learn to lift 2D human keypoints to 3D from 2D keypoints alone.
 
     lifter = selflift.load("cmu17")
     poses = lifter(keypoints, "coco_17", size_px=(1920, 1080))
 
-Importing the package is cheap: what computes is imported when it is first used.
+Importing the package is cheap: PyTorch and the rest are imported on first use.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _LIFT = ("Camera", "LiftedPoses", "PoseLifter")
 def load(
     name_or_path: str | PathLike[str], device: str = "auto", precision: str = "auto"
 ) -> PoseLifter:
-    """A lifter that takes keypoints in pixels and gives poses in metres.
+    """Load a lifter that takes keypoints in pixels and returns poses in metres.
 
     Args:
-        name_or_path: The name of weights that come with selflift
-            (:mod:`selflift.lift.bundled_weights` lists them), or else a checkpoint file (``.pt``,
-            ``.safetensors``) or a run folder.
+        name_or_path: The name of weights that ship with selflift
+            (:func:`selflift.lift.bundled_weights.bundled` lists them), or else a checkpoint file
+            (``.pt``, ``.safetensors``) or a run folder.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         precision: ``"float32"``, ``"bfloat16"`` or ``"auto"``: bfloat16 where it is faster.
 
     Raises:
         ValueError: If there is no such name or file, or the file is unusable.
     """
-    from selflift.lift import bundled_weights
+    from selflift.lift import PoseLifter
 
-    return bundled_weights.load(name_or_path, device, precision)
+    return PoseLifter.from_checkpoint(name_or_path, device, precision)
 
 
 def __getattr__(name: str) -> Any:

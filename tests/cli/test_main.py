@@ -43,7 +43,7 @@ def say(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
     """Call `selflift` with some words: exit status, standard output, standard error."""
-    monkeypatch.setattr(cli, "leave_at_once", lambda: None)
+    monkeypatch.setattr(main, "leave_at_once", lambda: None)
 
     def say(*words: str, called: str = "/usr/bin/selflift") -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", [called, *words])
@@ -104,16 +104,6 @@ def test_a_command_gets_its_own_arguments_and_name(
     assert seen == ["python -m selflift train", "--help"]
 
 
-def test_a_command_that_is_not_there_is_one_line(
-    say: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(main.COMMANDS, "dream", "nothing")
-    status, _, err = say("dream")
-    assert status == 2
-    assert err == ("selflift: error: dream: expected the package selflift.dream, got none; this "
-                   "version is without it\n")  # fmt: skip
-
-
 def test_importing_the_package_imports_nothing_heavy(tmp_path: Path) -> None:
     code = f"import sys, selflift; print(sorted({HEAVY} & set(sys.modules)))"
     done = python(code, tmp_path)
@@ -136,7 +126,7 @@ def test_a_mistyped_key_is_answered_before_pytorch_is_imported(
 
 
 def test_training_imports_no_matplotlib_before_its_first_picture(tmp_path: Path) -> None:
-    code = "import sys, selflift.cli.train_run as c; print('matplotlib' in sys.modules, c.Run)"
+    code = "import sys, selflift.train.trainer as t; print('matplotlib' in sys.modules, t.Run)"
     assert python(code, tmp_path).stdout.startswith("False ")
 
 
@@ -245,7 +235,6 @@ import sys, time
 sys.argv = ["selflift train", *{run!r}]
 from selflift.cli.interrupt import leave_at_once
 leave_at_once()
-from selflift.cli import train_run as command
 from selflift.train import trainer
 def hook(owner, name, wait):
     before = getattr(owner, name)
@@ -272,7 +261,7 @@ def test_ctrl_c_during_imports_is_one_line(tmp_path: Path, module: str) -> None:
 
 
 def test_ctrl_c_while_data_are_loaded_is_one_line(tmp_path: Path) -> None:
-    hooked = HOOKED.format(run=RUN, hooks="hook(loop, 'load_poses', 60)")
+    hooked = HOOKED.format(run=RUN, hooks="hook(trainer, 'load_poses', 60)")
     assert Interrupted(tmp_path, "-c", hooked).at("load_poses") == (130, "", LINE)
     assert not list(tmp_path.iterdir()), "nothing may be left behind"
 

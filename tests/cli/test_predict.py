@@ -45,7 +45,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
     given = (f"input={save_input(walkers(1))}", f"checkpoint={run_folder}")
     full = (*given, "output=new/a.npz")
     cases = {
-        ("walk.npz", "output=a.npz"): "'walk.npz': expected key=value, as in input=walk.npz",
+        ("walk.npz", "output=a.npz"): "expected KEY=VALUE, got 'walk.npz'; write input=walk.npz",
         ("output=a.npz",): "expected a value for input",
         given: "output: expected a file to write, got none",
         (given[0], "output=new/a.npz", "checkpoint=nobody"): "checkpoint 'nobody': expected",
@@ -86,7 +86,7 @@ def test_ctrl_c_leaves_nothing(
     )  # fmt: skip
     before = set(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
-        predict.predict_and_tell(config)
+        predict.predict(config)
     assert set(tmp_path.iterdir()) == before
 
 

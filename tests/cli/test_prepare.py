@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selflift.cli.prepare import prepare_and_tell
+from selflift.cli.prepare import prepare
 from selflift.config import PrepareConfig
 from selflift.data.recording import Recordings, Report, Take
 from selflift.formats.registry import SOURCES, Source
@@ -79,7 +79,7 @@ def test_a_signal_that_python_drops_still_ends_the_conversion(
     error: type[BaseException],
 ) -> None:
     with pytest.raises(error) as raised:
-        prepare_and_tell(config(monkeypatch, tmp_path, number))
+        prepare(config(monkeypatch, tmp_path, number))
     if isinstance(raised.value, SystemExit):
         assert raised.value.code == 128 + number
     assert capsys.readouterr().err == ""
@@ -88,7 +88,7 @@ def test_a_signal_that_python_drops_still_ends_the_conversion(
 
 def test_what_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    prepare_and_tell(config(monkeypatch, tmp_path, signal.SIGHUP))
+    prepare(config(monkeypatch, tmp_path, signal.SIGHUP))
     assert (tmp_path / "out.h5").is_file() and (tmp_path / "out.png").is_file()
 
 
@@ -98,11 +98,11 @@ def test_a_picture_replaces_nothing_unless_told(
     made = config(monkeypatch, tmp_path)
     (tmp_path / "out.png").write_bytes(b"mine")
     with pytest.raises(ValueError, match="out.png': is there already; .* picture=false"):
-        prepare_and_tell(made)
+        prepare(made)
     assert (tmp_path / "out.png").read_bytes() == b"mine"
     assert not (tmp_path / "out.h5").exists()
     made.picture = False
-    prepare_and_tell(made)
+    prepare(made)
     assert (tmp_path / "out.png").read_bytes() == b"mine"
 
 
@@ -114,5 +114,5 @@ def test_poses_are_not_named_like_their_picture(
     with pytest.raises(
         ValueError, match="another ending than that of the picture .* end it in .h5"
     ):
-        prepare_and_tell(made)
+        prepare(made)
     assert [p.name for p in tmp_path.iterdir()] == ["input"]

@@ -114,7 +114,7 @@ def test_a_damaged_config_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no such file"):
         hydra_entry.load_yaml(path, TrainConfig)
     path.write_text("a: [1, ")
-    with pytest.raises(ValueError, match="expected YAML, got a damaged file"):
+    with pytest.raises(ValueError, match="expected YAML, got a corrupt file"):
         hydra_entry.load_yaml(path, TrainConfig)
     path.write_text("- 1\n- 2\n")
     with pytest.raises(ValueError, match="expected a mapping, got ListConfig"):
@@ -164,7 +164,7 @@ def test_references_to_references_are_not_unfolded(tmp_path: Path) -> None:
         ("3: 1\n", "expected the config that a run wrote, got another"),
         ("y" * 5000 + ": 1\n", "expected"),
         ("data: 1\n", "expected the config that a run wrote, got another"),
-        ("\x00", "expected YAML, got a damaged file"),
+        ("\x00", "expected YAML, got a corrupt file"),
     ],
 )
 def test_another_config_is_refused_in_one_line_that_names_it(

@@ -226,7 +226,7 @@ def test_the_truth_is_not_asked_for_what_needs_none(save_run, people: PoseSet) -
 def test_the_command_writes_a_report_per_protocol(
     save_run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    eval.evaluate_run(config(save_run("run"), protocols=["plain"]))
+    eval.evaluate(config(save_run("run"), protocols=["plain"]))
     folder = tmp_path / "run" / "eval_test"
     page = (folder / "report" / "index.html").read_text(encoding="utf-8")
     assert "PA-MPJPE" in page and "run" in page

@@ -18,8 +18,8 @@ from selflift.formats.registry import SOURCES
 from selflift.geometry.normalise import Normaliser
 from selflift.lift import PoseLifter
 from selflift.lift.keypoint_input import open_input
+from selflift.lift.lift_people import lift_people
 from selflift.lift.outputs import write_all
-from selflift.lift.predict import predict
 from selflift.models import Lifter
 from selflift.skeleton import COCO_17
 from tests.fuzz.target import Target
@@ -159,7 +159,7 @@ def _lifted(folder: Path) -> None:
     config = PredictConfig(
         input=str(folder / "people.json"), source="mmpose", progress=False, smooth=0.06
     )
-    prediction = predict(config, _lifter(), open_input(config))
+    prediction = lift_people(config, _lifter(), open_input(config))
     with TemporaryDirectory() as out:
         data = [Path(out, f"out.{ending}") for ending in ("json", "csv", "bvh", "npz")]
         write_all(prediction, data, [Path(out, "out.html")], "title", overwrite=False)

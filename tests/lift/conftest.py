@@ -15,8 +15,8 @@ from selflift.config import PredictConfig
 from selflift.geometry.normalise import Normaliser
 from selflift.lift import PoseLifter
 from selflift.lift.keypoint_input import open_input
+from selflift.lift.lift_people import lift_people
 from selflift.lift.people import Prediction
-from selflift.lift.predict import predict
 from selflift.models import Lifter
 from tests.conftest import STANDING, WORLD_TO_LEVEL
 
@@ -60,6 +60,6 @@ def predicted(run_folder: str, save_input: Callable[..., str]) -> Callable[..., 
             **options,  # type: ignore[arg-type]
         )  # fmt: skip
         lifter = PoseLifter.from_checkpoint(run_folder, "cpu")
-        return predict(config, lifter, open_input(config))
+        return lift_people(config, lifter, open_input(config))
 
     return make

@@ -1,4 +1,4 @@
-"""A checkpoint as one uses it."""
+"""A loaded checkpoint, and which file is meant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from selflift.checkpoint import Checkpoint, CheckpointError
-from selflift.lift.loaded_model import checkpoint_path, normaliser_of
+from selflift.lift import PoseLifter
+from selflift.lift.bundled_weights import checkpoint_path, weights_sha256
+from selflift.lift.loaded_model import normaliser_of
 
 
 def test_a_run_folder_means_its_best_checkpoint(tmp_path: Path) -> None:
@@ -18,6 +20,23 @@ def test_a_run_folder_means_its_best_checkpoint(tmp_path: Path) -> None:
     best.touch()
     assert checkpoint_path(str(tmp_path)) == best
     assert checkpoint_path(best) == best
+
+
+def test_a_run_folder_or_its_file_is_opened(run_folder: str) -> None:
+    by_folder = PoseLifter.from_checkpoint(run_folder, "cpu", "float32")
+    by_file = PoseLifter.from_checkpoint(f"{run_folder}/checkpoints/best.pt", "cpu", "float32")
+    assert weights_sha256(by_folder.lifter) == weights_sha256(by_file.lifter)
+    assert by_folder.lifter.mirror_average is False
+    mirrored = PoseLifter.from_checkpoint(run_folder, "cpu", "float32", mirror_average=True)
+    assert mirrored.lifter.mirror_average and mirrored._fast.mirror_average
+    assert mirrored.metadata["step"] == 7
+
+
+def test_the_checksum_is_of_the_weights(run_folder: str) -> None:
+    lifter = PoseLifter.from_checkpoint(run_folder, "cpu", "float32")
+    before = weights_sha256(lifter.lifter)
+    lifter.lifter.mirror_depth()
+    assert weights_sha256(lifter.lifter) != before
 
 
 def test_a_checkpoint_without_its_normaliser_is_refused() -> None:

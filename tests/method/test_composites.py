@@ -41,8 +41,11 @@ def composed(
     size: float | None = None,
     elevation_rad: Tensor | None = None,
     seed: int = 0,
+    min_depth: float = 1.0,
 ) -> Composites:
-    return make_composites(X, elevation_rad, views, config, H36M_17, DEPTH, size, seeded(seed))
+    return make_composites(
+        X, elevation_rad, views, config, H36M_17, DEPTH, min_depth, size, seeded(seed)
+    )
 
 
 @pytest.fixture
@@ -67,6 +70,16 @@ def test_bodies_project_to_what_the_lifter_sees(
     torch.testing.assert_close(made.X[:, 0], ON_AXIS.expand(B, 3), atol=1e-12, rtol=0)
     assert (made.x[:, 0] == 0).all()
     assert made.elevation_rad.shape == (B,)
+
+
+@pytest.mark.parametrize("size", [None, SIZE])
+def test_no_composite_is_nearer_than_the_lifter_can_answer(
+    X: Tensor, own: Tensor, size: float | None
+) -> None:
+    nearest = DEPTH - 0.2
+    made = composed(X, ViewSampler("known"), CHANGED, size, own, min_depth=nearest)
+    assert made.X[..., 2].min() == nearest
+    torch.testing.assert_close(project(made.X), made.x, atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -190,7 +203,7 @@ def test_the_root_may_be_any_joint(dtype: torch.dtype, tol: float) -> None:
     bodies = 0.3 * torch.randn(B, 18, 3, generator=seeded(1), dtype=dtype)
     X = bodies - bodies[:, 17:] + ON_AXIS.to(dtype)
     made = make_composites(
-        X, None, ViewSampler(), CompositeConfig(), COCO_17_HIP, DEPTH, SIZE, seeded()
+        X, None, ViewSampler(), CompositeConfig(), COCO_17_HIP, DEPTH, 1.0, SIZE, seeded()
     )
     assert made.x.dtype == made.X.dtype == made.elevation_rad.dtype == dtype
     torch.testing.assert_close(made.X[:, 17], ON_AXIS.to(dtype).expand(B, 3), atol=tol, rtol=0)

@@ -1,8 +1,7 @@
-"""The command-line doors: Hydra outside, plain dataclasses inside.
+"""Commands run through Hydra: YAML is composed, merged onto a dataclass, and handed to a function.
 
-YAML holds the numbers, dataclasses hold the types; here one is merged onto the other, so that a
-misspelt key or a wrong type fails at once. Every error that a user can mend is one line on standard
-error and exit status 2.
+A misspelt key or a wrong type fails at once. Every error that a user can fix is one line on
+standard error and exit status 2.
 """
 
 from __future__ import annotations
@@ -27,13 +26,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from selflift.cli import command_line
+from selflift.cli import help
 from selflift.cli.interrupt import EXIT_INTERRUPTED, LINE, leave_at_once, raise_again
 from selflift.config.folder import config_folder
 
 Schema = TypeVar("Schema")
 
-EXIT_BAD_INPUT = 2
 # Training writes some 3,000 bytes, three levels deep.
 LONGEST_CONFIG, DEEPEST_CONFIG, LONGEST_REASON = 2**16, 16, 300
 OS_REMEDIES = {
@@ -70,8 +68,8 @@ def to_schema(config: DictConfig, schema: type[Schema]) -> Schema:
 def load_yaml(path: Path, schema: type[Schema]) -> Schema:
     """Read a run's ``config.yaml`` back.
 
-    The folder may come from anybody, so nothing in the file is resolved, run or unfolded: values
-    are plain, as training writes them.
+    The folder may come from anybody, so nothing in the file is resolved, run or expanded: values
+    must be plain, as training writes them.
 
     Raises:
         ValueError: If the file is missing or not such a config.
@@ -87,9 +85,9 @@ def load_yaml(path: Path, schema: type[Schema]) -> Schema:
         text = path.read_text(encoding="utf-8")
         _refuse_unplain(text)
         loaded = OmegaConf.load(StringIO(text))
-    except Exception as error:  # the YAML parser raises many kinds; all mean a damaged file
+    except Exception as error:  # the YAML parser raises many kinds; all mean a corrupt file
         raise ValueError(
-            f"config '{path}': expected YAML, got a damaged file ({_reason(error)}); use the file "
+            f"config '{path}': expected YAML, got a corrupt file ({_reason(error)}); use the file "
             "as training wrote it"
         ) from error
     if not isinstance(loaded, DictConfig):
@@ -104,10 +102,10 @@ def load_yaml(path: Path, schema: type[Schema]) -> Schema:
 
 
 def _refuse_unplain(text: str) -> None:
-    """Refuse what training never writes: references, tags, values to be looked up, deep nesting.
+    """Reject references, tags, interpolations and deep nesting, which training never writes.
 
-    References to references unfold into any amount of memory, and OmegaConf looks up what stands
-    in ``${...}``, which may be the environment.
+    References to references expand into any amount of memory, and OmegaConf resolves ``${...}``,
+    which may read the environment.
 
     Raises:
         ValueError: Naming the line.
@@ -131,13 +129,13 @@ def _reason(error: Exception) -> str:
     return ascii(lines[0][:LONGEST_REASON])[1:-1]
 
 
-def task_overrides() -> list[str]:
-    """What the user gave on the command line for this job, ``key=value`` each."""
-    return list(HydraConfig.get().overrides.task)
+def given_keys() -> list[str]:
+    """Return the keys that the user gave on the command line for this job."""
+    return [o.partition("=")[0].lstrip("+") for o in HydraConfig.get().overrides.task]
 
 
 def sweeps() -> bool:
-    """Whether this job is one of a sweep."""
+    """Return whether this job is one of a sweep."""
     return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
 
 
@@ -153,9 +151,9 @@ def run(
         config_name: Name of the primary YAML file.
         schema: The dataclass it is merged onto.
         function: What to run.
-        positional: The key that a bare word among the arguments is the value of.
+        positional: The key whose value is the first bare word among the arguments.
     """
-    if command_line.asks_for_completion(sys.argv[1:]):
+    if any(word in help.COMPLETION for word in sys.argv[1:]):
         complete(config_name)
         return
     if positional:
@@ -175,15 +173,15 @@ def run(
             _refuse_mistakes(schema)
             _main(config_name, task)
     finally:
-        # What is left, the interpreter's own end, has nothing to save.
+        # The interpreter's own shutdown has nothing to save.
         leave_at_once()
 
 
 def complete(config_name: str) -> None:
-    """Shell completion, which Hydra answers: ``-sc install=bash`` and ``-sc query=bash``.
+    """Let Hydra answer a shell's completion, ``-sc install=bash`` and ``-sc query=bash``.
 
-    Its scripts call the word that a line begins with, ``selflift``, and know of no command after
-    it; that one is taken out here.
+    Its scripts call the first word of a line, ``selflift``, and ignore subcommands; so the command
+    is removed from the line here.
 
     Args:
         config_name: Name of the command and of its YAML file.
@@ -192,7 +190,7 @@ def complete(config_name: str) -> None:
     line = os.environ.get("COMP_LINE", "")
     os.environ["COMP_LINE"] = re.sub(rf"^(\s*\S+)\s+{config_name}(?=\s)", r"\1", line)
     if any(word.startswith("query") for word in sys.argv):
-        # What is half typed may be wrong; nobody wants to read that at the prompt.
+        # A half-typed line may be wrong; errors would clutter the prompt.
         with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere), suppress(Exception):
             _main(config_name, lambda config: None)
         return
@@ -210,13 +208,13 @@ def _main(config_name: str, task: Callable[[DictConfig], Any]) -> None:
 def _refuse_mistakes(schema: type[Any]) -> None:
     structured = OmegaConf.structured(schema)
     required = sorted(OmegaConf.missing_keys(structured))
-    found = command_line.mistake(sys.argv[1:], list(_keys(structured)), _options(), required)
+    found = help.mistake(sys.argv[1:], list(_keys(structured)), _options(), required)
     if found:
         raise ValueError(found)
 
 
 def _options() -> dict[str, list[str]]:
-    """The config's groups and the options of each."""
+    """Return all groups and the options of each."""
     return {
         folder.name: sorted(file.stem for file in folder.glob("*.yaml"))
         for folder in sorted(config_folder().iterdir())
@@ -235,12 +233,10 @@ def _name_positional(key: str) -> None:
 
 
 def _give_own_folder(config: Any) -> None:
-    """Each job of a sweep gets a folder of its own: Hydra's, or a numbered one in the user's."""
+    """Give a job of a sweep a folder of its own: Hydra's, or a numbered one in the user's."""
     job = HydraConfig.get()
-    given = [o for o in task_overrides() if o.startswith("output_dir=")]
-    config.output_dir = (
-        str(Path(config.output_dir) / str(job.job.num)) if given else job.runtime.output_dir
-    )
+    numbered = str(Path(config.output_dir) / str(job.job.num))
+    config.output_dir = numbered if "output_dir" in given_keys() else job.runtime.output_dir
 
 
 @contextmanager
@@ -251,14 +247,13 @@ def _one_line_errors(schema: type[Any]) -> Iterator[None]:
         print(LINE, file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # The reader of a pipe, such as head, has seen enough; Python must not flush into it.
+        # The reader of a pipe, such as head, has left; Python must not flush into it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except (ValueError, OSError, HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         if os.environ.get("SELFLIFT_TRACEBACK"):
             raise
-        print(f"selflift: error: {_line(error, schema)}", file=sys.stderr)
-        sys.exit(EXIT_BAD_INPUT)
+        help.fail(_line(error, schema))
 
 
 def _line(error: Exception, schema: type[Any]) -> str:
@@ -276,25 +271,18 @@ def _line(error: Exception, schema: type[Any]) -> str:
             "into quotes twice: 'input=\"a=b.json\"'"
         )
     if isinstance(error, yaml.YAMLError):
-        return f"config: expected YAML, got a damaged file; {line}"
+        return f"config: expected YAML, got a corrupt file; {line}"
     if isinstance(error, OSError):
         return line + OS_REMEDIES.get(error.errno or 0, "")
     unknown = re.match(r"Could not override '([^']+)'|Key '([^']+)' not in '\w+'", line)
     if unknown:
         full = re.search(r"\(key '([^']+)'\)", line)
         key = full[1] if full else unknown[1] or unknown[2]
-        return f"config: no key '{key}'{_hint(key, schema)}"
+        known = [*_keys(OmegaConf.structured(schema)), *_options()]
+        close = help.nearest(key, list(dict.fromkeys(known)))
+        meant = f"did you mean {' or '.join(close)}?" if close else "--cfg job shows all keys"
+        return f"config: no key '{key}'; {meant}"
     return line
-
-
-def _hint(key: str, schema: type[Any]) -> str:
-    known = list(dict.fromkeys([*_keys(OmegaConf.structured(schema)), *_options()]))
-    # A key under the wrong group is as common a slip as a misspelt one.
-    same_end = [name for name in known if name.split(".")[-1] == key.split(".")[-1]]
-    close = same_end or difflib.get_close_matches(key, known, n=3)
-    if not close:
-        return "; --cfg job shows all keys"
-    return f"; did you mean {' or '.join(close)}?"
 
 
 def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:

@@ -1,7 +1,4 @@
-"""The command ``selflift``: finds the command that is meant, and calls it.
-
-Nothing heavy is imported for that; each command imports what it needs, when it needs it.
-"""
+"""The program ``selflift``: dispatches to its commands; each imports what it needs when called."""
 
 from __future__ import annotations
 
@@ -12,8 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import selflift
-from selflift.cli.command_line import COMPLETION
-from selflift.cli.help import show
+from selflift.cli.help import COMPLETION, EXIT_BAD_INPUT, fail, show
 from selflift.cli.interrupt import leave_at_once
 
 COMMANDS = {
@@ -22,7 +18,6 @@ COMMANDS = {
     "eval": "a lifter's errors: tables, files and a report",
     "predict": "3D poses from 2D keypoints, with a trained lifter",
 }
-EXIT_BAD_INPUT = 2
 USAGE = """usage: {name} COMMAND [KEY=VALUE ...]
 
 Learns to lift 2D human keypoints to 3D from 2D keypoints alone.
@@ -35,7 +30,7 @@ Completion with the Tab key, in bash: eval "$(selflift -sc install=bash)" """
 
 
 def main() -> None:
-    """The door."""
+    """Run the program."""
     leave_at_once()
     name = "python -m selflift" if sys.argv[0].endswith(".py") else Path(sys.argv[0]).name
     words = sys.argv[1:]
@@ -53,17 +48,13 @@ def main() -> None:
     elif first in COMMANDS:
         # Each command reads its arguments from there, and its own name for its help.
         sys.argv = [f"{name} {first}", *words[1:]]
-        _call(first)
+        import_module(f"selflift.cli.{first}").main()
     else:
-        _fail(f"no command '{first}'; {_hint(first, name, words)}")
-
-
-def _call(command: str) -> None:
-    import_module(f"selflift.cli.{command}").main()
+        fail(f"no command '{first}'; {_hint(first, name, words)}")
 
 
 def _complete() -> None:
-    """Answer a shell: which commands there are, or what the command on the line can be given."""
+    """Complete a command, or the arguments of the command on the line."""
     words = os.environ.get("COMP_LINE", "").split(" ")
     typed = [word for word in words if word][1:]
     if any(word.startswith("query") for word in sys.argv) and (
@@ -84,8 +75,3 @@ def _hint(word: str, name: str, words: list[str]) -> str:
     if "=" in word:
         return f"the command comes first: {name} train {' '.join(words)}"
     return f"expected one of {', '.join(COMMANDS)}"
-
-
-def _fail(line: str) -> None:
-    print(f"selflift: error: {line}", file=sys.stderr)
-    sys.exit(EXIT_BAD_INPUT)

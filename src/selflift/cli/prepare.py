@@ -1,25 +1,24 @@
-"""The command ``selflift prepare``."""
+"""The command ``selflift prepare``: a pose set from files of keypoints or motion capture."""
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
-from selflift.cli.help import program, show
+from selflift.cli import help
 from selflift.cli.hydra_entry import run
-from selflift.cli.signals import Signals
+from selflift.cli.interrupt import Signals
 from selflift.config import PrepareConfig
 from selflift.data.recording import Take
-from selflift.formats.convert import Outcome, prepare
+from selflift.formats import convert
 from selflift.formats.registry import SOURCES
 from selflift.formats.tally import content_sha256, dropped
 from selflift.skeleton import Skeleton
 from selflift.viz import SamplePose, figure_samples, save_figure
 
-# What fits above three panels, and above one.
+# Characters that fit above three panels, and above one.
 LABEL_LENGTH, SHORT_LABEL_LENGTH = 40, 24
 
 USAGE = """usage: {program} [SOURCE] input=PATH output=poses.h5 [key=value ...]
@@ -38,17 +37,17 @@ Often used:
 All keys with their defaults: {program} --cfg job"""
 
 
-def prepare_and_tell(config: PrepareConfig) -> Outcome:
-    """Convert, then print what was read, written and left out, and draw samples.
+def prepare(config: PrepareConfig) -> convert.Outcome:
+    """Convert, report what was read, written and left out, and draw samples.
 
     Raises:
-        ValueError: As :func:`selflift.prepare.prepare`.
+        ValueError: As :func:`selflift.formats.convert.prepare`.
         OSError: If the output can't be written.
     """
     signals = Signals()
     picture = _picture(config)
     started = time.monotonic()
-    outcome = prepare(config, signals.check)
+    outcome = convert.prepare(config, signals.check)
     signals.check()
     seconds = time.monotonic() - started
     recordings = outcome.recordings
@@ -88,12 +87,12 @@ def _rows(samples: list[Take], skeleton: Skeleton) -> list[SamplePose]:
 
 
 def _short(label: str, limit: int) -> str:
-    """The end of a label that is too long: there the names of one folder differ."""
+    """Return the end of a label that is too long, where the names of one folder differ."""
     return label if len(label) <= limit else "…" + label[-limit + 1 :]
 
 
 def _picture(config: PrepareConfig) -> Path | None:
-    """Where the samples are drawn, if nothing else is there."""
+    """Return where samples are drawn, if that place is free."""
     output = Path(config.output)
     if not config.picture or not output.name:
         return None
@@ -112,15 +111,12 @@ def _picture(config: PrepareConfig) -> Path | None:
 
 
 def usage() -> str:
-    """The help text, with every source."""
-    width = max(map(len, SOURCES))
-    lines = [f"  {source.name:<{width}}  {source.about}" for source in SOURCES.values()]
-    return USAGE.format(program=program("prepare"), sources="\n".join(lines))
+    """Return the help text, with every source."""
+    sources = help.listed({source.name: source.about for source in SOURCES.values()})
+    return USAGE.format(program=help.program("prepare"), sources=sources)
 
 
 def main() -> None:
-    """The door."""
-    if len(sys.argv) == 1 or sys.argv[1] in ("-h", "--help", "help"):
-        show(usage())
-        sys.exit(0 if len(sys.argv) > 1 else 2)
-    run("prepare", PrepareConfig, prepare_and_tell, positional="source")
+    """Run the command."""
+    if not help.answer(usage, needs_arguments=True):
+        run("prepare", PrepareConfig, prepare, positional="source")

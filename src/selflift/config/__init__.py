@@ -1,4 +1,4 @@
-"""The typed schema of every command: types and defaults here, numbers in ``configs/``."""
+"""Typed configs of every command; YAML in ``configs/`` holds the numbers and explains the keys."""
 
 from selflift.config.data_schema import (
     DataConfig,
@@ -7,18 +7,9 @@ from selflift.config.data_schema import (
     SubjectsConfig,
     SyntheticConfig,
 )
-from selflift.config.eval_schema import (
-    EvalConfig,
-    EvalDataConfig,
-)
-from selflift.config.plain import (
-    from_plain,
-    to_yaml,
-)
-from selflift.config.predict_schema import (
-    CameraOptions,
-    PredictConfig,
-)
+from selflift.config.eval_schema import EvalConfig, EvalDataConfig
+from selflift.config.plain import from_plain, to_yaml
+from selflift.config.predict_schema import CameraOptions, PredictConfig
 from selflift.config.prepare_schema import (
     H36MOptions,
     KeypointOptions,
@@ -32,6 +23,7 @@ from selflift.config.train_schema import (
     CompositeConfig,
     DiscriminatorConfig,
     DomainConfig,
+    EngineConfig,
     LifterConfig,
     LossConfig,
     ModelConfig,
@@ -45,35 +37,11 @@ from selflift.config.train_schema import (
 )
 
 __all__ = [
-    "AdapterConfig",
-    "BonesConfig",
-    "CameraOptions",
-    "CompositeConfig",
-    "DataConfig",
-    "DiscriminatorConfig",
-    "DomainConfig",
-    "EvalConfig",
-    "EvalDataConfig",
-    "H36MOptions",
-    "KeypointOptions",
-    "LifterConfig",
-    "LossConfig",
-    "MPIInf3DHPOptions",
-    "MocapOptions",
-    "ModelConfig",
-    "NoiseConfig",
-    "NormaliseConfig",
-    "OptimConfig",
-    "PredictConfig",
-    "PrepareConfig",
-    "RigConfig",
-    "SignConfig",
-    "SubjectsConfig",
-    "SyntheticConfig",
-    "TemporalConfig",
-    "TrainConfig",
-    "TrainerConfig",
-    "ViewConfig",
-    "from_plain",
-    "to_yaml",
-]
+    "AdapterConfig", "BonesConfig", "CameraOptions", "CompositeConfig", "DataConfig",
+    "DiscriminatorConfig", "DomainConfig", "EngineConfig", "EvalConfig", "EvalDataConfig",
+    "H36MOptions", "KeypointOptions", "LifterConfig", "LossConfig", "MPIInf3DHPOptions",
+    "MocapOptions", "ModelConfig", "NoiseConfig", "NormaliseConfig", "OptimConfig",
+    "PredictConfig", "PrepareConfig", "RigConfig", "SignConfig", "SubjectsConfig",
+    "SyntheticConfig", "TemporalConfig", "TrainConfig", "TrainerConfig", "ViewConfig",
+    "from_plain", "to_yaml",
+]  # fmt: skip

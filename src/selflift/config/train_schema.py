@@ -1,7 +1,7 @@
-"""The typed schema of a training run: types and defaults live here, numbers in ``configs/``.
+"""Schema of a training run; the comments in ``configs/`` explain its keys.
 
-Plain dataclasses; the command line merges the YAML onto them, so that a misspelt key or a wrong
-type fails at once. The comments in the YAML say where the paper's value is not known for certain.
+Plain dataclasses: the command line merges the YAML onto them, so that a misspelt key or a wrong
+type fails at once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from selflift.config.data_schema import DataConfig
 
 @dataclass
 class NormaliseConfig:
-    """From pixels to the lifter's input; see :mod:`selflift.geometry.normalise`."""
+    """Normalisation of 2D poses; see :mod:`selflift.geometry.normalise`."""
 
     centre: str = "rotate"
     scale: str = "sample"
@@ -57,15 +57,7 @@ class AdapterConfig:
 
 @dataclass
 class ModelConfig:
-    """The networks of a run.
-
-    Attributes:
-        lifter: ``G``.
-        discriminator: ``D``.
-        temporal_discriminator: ``T``; built where ``loss.w_temporal`` is above 0.
-        adapter: ``C``; built where ``domain.adapter`` asks for it.
-        domain_discriminator: ``D_D``, the adapter's.
-    """
+    """Networks: the lifter ``G``, ``D``, the temporal ``T``, the adapter ``C`` and its ``D_D``."""
 
     lifter: LifterConfig = field(default_factory=LifterConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
@@ -76,7 +68,7 @@ class ModelConfig:
 
 @dataclass
 class ViewConfig:
-    """How random views are drawn; see :class:`selflift.method.views.ViewSampler`."""
+    """Random views; see :class:`selflift.method.views.ViewSampler`."""
 
     kind: str = "learned"
     azimuth_range_deg: float = 180.0
@@ -87,14 +79,7 @@ class ViewConfig:
 
 @dataclass
 class SignConfig:
-    """How the depth sign is settled by anatomy.
-
-    Attributes:
-        check: Whether to look at the knees at all.
-        first_step: First look, when depth has begun to form.
-        every: Steps between looks.
-        margin: The lifter is turned over when the knee score falls below ``-margin``.
-    """
+    """Choice of the depth sign by anatomy."""
 
     check: bool = True
     first_step: int = 100
@@ -104,13 +89,7 @@ class SignConfig:
 
 @dataclass
 class TemporalConfig:
-    """Which two frames of a clip are a pair for the temporal discriminator.
-
-    Attributes:
-        min_frames: Frames of the source recording between the two, at least.
-        max_frames: The same, at most. The nearest frame within the two bounds is taken; a pose
-            that has none is in no pair.
-    """
+    """Pairs of frames for the temporal discriminator."""
 
     min_frames: int = 1
     max_frames: int = 4
@@ -118,16 +97,7 @@ class TemporalConfig:
 
 @dataclass
 class CompositeConfig:
-    """New bodies made of lifted ones; see :mod:`selflift.method.composites`.
-
-    Attributes:
-        legs: Share of bodies that get another body's legs.
-        arms: Share of left arms, and of right ones, that come from another body.
-        bone_std: Spread of the logarithm of bone lengths.
-        warmup: Steps over which the weights of this term and of ``loss.w_bone`` rise linearly from
-            zero. Before depth has formed, bodies are flat, and a lifter that learns from them stays
-            flat.
-    """
+    """Composite bodies; see :mod:`selflift.method.composites`."""
 
     legs: float = 0.5
     arms: float = 0.5
@@ -137,15 +107,7 @@ class CompositeConfig:
 
 @dataclass
 class BonesConfig:
-    """Bone lengths of lifted poses; see :class:`selflift.method.composites.BoneTable`.
-
-    Used by ``loss.w_bone`` and by composites.
-
-    Attributes:
-        per: Whose poses share their bones: ``"recording"`` (a clip through one camera) or
-            ``"person"`` (all poses under one subject's name: right where names name people).
-        sharpness: How much more a bone counts that lies across the line of sight.
-    """
+    """Bone lengths of lifted poses; see :class:`selflift.method.composites.BoneTable`."""
 
     per: str = "recording"
     sharpness: float = 8.0
@@ -153,19 +115,7 @@ class BonesConfig:
 
 @dataclass
 class DomainConfig:
-    """2D poses of another domain that join the training; see :mod:`selflift.method.domain_adapter`.
-
-    Attributes:
-        share: How many source poses join a batch, as a share of ``trainer.batch_size``; 0: none.
-        data: Where they come from; the training split of it.
-        adapter: ``"none"`` (they join as they are), ``"first"`` (the adapter is trained before the
-            lifter, then kept), ``"joint"`` (it is trained along with it) or ``"bones"`` (no 2D
-            adapter: bodies lifted from them, in the proportions of the target's people, are
-            composites' material and take no other part).
-        steps: Adapter updates before the lifter's first (``first``).
-        w_correction: Weight of ``|C(x_s)|^2``.
-        lr: Learning rate of the adapter and its discriminator.
-    """
+    """Poses of another domain; see :mod:`selflift.method.domain_adapter`."""
 
     share: float = 0.0
     data: DataConfig = field(default_factory=DataConfig)
@@ -177,24 +127,7 @@ class DomainConfig:
 
 @dataclass
 class LossConfig:
-    """Weights and kinds of the terms; see :mod:`selflift.method.losses`.
-
-    Attributes:
-        w_2d: Weight of ``L_2D``.
-        w_3d: Weight of ``L_3D``.
-        joints: Whether these two are the ``"mean"`` or the ``"sum"`` over joints.
-        w_bone: Weight of the constancy of bone lengths (not in the paper); 0 leaves it out.
-        w_adv: Weight of the adversarial term; 0 trains without a discriminator.
-        w_temporal: Weight of ``L_T``; 0 trains without a temporal discriminator.
-        w_composite: Weight of the second lift of composite bodies (not in the paper); 0 leaves it
-            out.
-        w_truth: Weight of the distance to the *true* 3D poses: supervised training, a reference
-            for what the data allow. 0 everywhere else.
-        game: ``"cross_entropy"``, ``"least_squares"`` or ``"wasserstein"``.
-        r1: Weight of the R1 gradient penalty on real poses.
-        gradient_penalty: Weight of the Wasserstein gradient penalty.
-        discriminator_size: ``"unit"`` or ``"kept"``; see ``cycle.as_seen_by_discriminator``.
-    """
+    """Weights and kinds of the loss terms; see :mod:`selflift.method.losses`."""
 
     w_2d: float = 1.0
     w_3d: float = 0.1
@@ -212,22 +145,7 @@ class LossConfig:
 
 @dataclass
 class OptimConfig:
-    """Adam, its schedule and the ratio of the two players.
-
-    Attributes:
-        lr: Learning rate of the lifter at the start.
-        lr_discriminator: Learning rate of the discriminator at the start.
-        beta1: Adam's first-moment decay.
-        beta2: Adam's second-moment decay.
-        schedule: ``"constant"``, ``"exponential"`` (times ``decay`` every ``decay_every`` steps)
-            or ``"cosine"`` (to zero at the end).
-        decay: See ``schedule``.
-        decay_every: See ``schedule``.
-        warmup: Steps over which the learning rate rises linearly from zero.
-        discriminator_every: The discriminator is updated at every so many-th lifter step.
-        ema: Decay of the running average of the lifter's weights that is used for inference; 0
-            uses the weights as they are.
-    """
+    """Adam, its schedule, and the ratio of updates."""
 
     lr: float = 1e-3
     lr_discriminator: float = 2e-4
@@ -243,21 +161,7 @@ class OptimConfig:
 
 @dataclass
 class TrainerConfig:
-    """Length and rhythm of a run.
-
-    Attributes:
-        steps: Lifter updates.
-        batch_size: Poses per update.
-        log_every: Steps between TensorBoard scalars; ``None``: 20, or more where that would be more
-            than 5,000 points.
-        validate_every: Steps between validations, each of which saves checkpoints.
-        validation_poses: At most so many validation poses are used, drawn once by the seed.
-        threads: CPU threads; 0 leaves the choice to PyTorch.
-        progress: Whether to draw a progress bar.
-        poses_on_disk: Whether training poses, normalised, lie in a scratch file that batches are
-            read from, see :mod:`selflift.files.scratch`; ``None``: where they take more than
-            4 GiB.
-    """
+    """Length of a run and intervals within it."""
 
     steps: int = 3000
     batch_size: int = 256
@@ -271,27 +175,7 @@ class TrainerConfig:
 
 @dataclass
 class EngineConfig:
-    """How a step is computed; what it computes is the same.
-
-    Attributes:
-        precision: What the networks' blocks compute in: ``"float32"``, ``"bfloat16"``, or
-            ``"auto"``, see :func:`selflift.device.choose_precision`.
-        one_pass: Whether both players learn from one pass of the discriminator over the generated
-            poses, see :class:`selflift.method.adversary.SharedBackward`; ``None``: where it is
-            updated at every step (elsewhere it saves little).
-        graph: Whether steps are recorded once and replayed (CUDA alone), see
-            :mod:`selflift.train.cuda_graph`; ``None``: where that is possible.
-        compile: Whether ``torch.compile`` translates the networks' blocks: a minute or so of
-            translating first. Discriminators with a gradient penalty are left out.
-        onednn: Whether oneDNN may multiply the float32 matrices of the CPU, see
-            :func:`selflift.device.prefer_onednn`.
-        keep_memory: Whether the CPU's freed memory is kept for the next step, see
-            :func:`selflift.device.keep_freed_memory`.
-        anomaly: Whether every step is searched for NaN and infinite values, each with the
-            operation that it came from: many times slower, to look into a run that stopped.
-        deterministic: Whether every operator takes an algorithm that always gives the same bits,
-            see :func:`selflift.device.make_deterministic`; slower on GPUs.
-    """
+    """Implementation of a step; its results stay the same up to rounding."""
 
     precision: str = "auto"
     one_pass: bool | None = None
@@ -305,7 +189,7 @@ class EngineConfig:
 
 @dataclass
 class TrainConfig:
-    """Everything that defines a run."""
+    """Config of a run."""
 
     seed: int = 0
     output_dir: str = "outputs/run"

@@ -1,4 +1,4 @@
-"""From somebody's keypoints in pixels to 3D poses in metres."""
+"""Lifting of keypoints in pixels to 3D poses in metres."""
 
 from selflift.lift.camera_assumptions import Camera
 from selflift.lift.loaded_model import Model, load_model

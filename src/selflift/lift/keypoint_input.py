@@ -1,9 +1,10 @@
-"""The keypoints of a prediction: what is read, and which of it one camera saw."""
+"""Keypoint files to predict from: open them, group people by camera, name people."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,14 +14,14 @@ from selflift.config import CameraOptions, KeypointOptions, PredictConfig, Prepa
 from selflift.data.recording import Recordings, Take
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.registry import SOURCES, Source, find_source
-from selflift.lift import Camera
+from selflift.lift.camera_assumptions import Camera
 
-# Of prepare's sources those that are 2D keypoints; the others film motion capture.
+# The formats of 2D keypoints; the others are motion capture.
 NAMES = (
     "openpose", "coco", "alphapose", "mmpose", "videopose3d_custom", "detectron", "arrays", "table",
     "poses",
 )  # fmt: skip
-# Images that have nothing to do with each other.
+# The format of unrelated images.
 IMAGES = "coco"
 _PERSON = re.compile(r"(?P<video>.*)/(?P<person>person\d+)")
 
@@ -31,7 +32,7 @@ class Group:
 
     Attributes:
         name: The video or the camera.
-        takes: Of its people.
+        takes: The takes of its people.
     """
 
     name: str
@@ -40,10 +41,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Opened:
-    """An input, opened.
+    """An opened input.
 
     Attributes:
-        recordings: What is read.
+        recordings: The takes, and how they are read.
         unrelated: Whether its frames are unrelated images, not a video.
         followed: Whether a take is one person.
     """
@@ -57,7 +58,7 @@ def open_input(config: PredictConfig) -> Opened:
     """Open the input of a prediction.
 
     Raises:
-        ValueError: If it is missing, unusable, or no 2D keypoints.
+        ValueError: If it is missing, unusable, or holds no 2D keypoints.
     """
     path = Path(config.input)
     source = _find(config.source, path)
@@ -103,41 +104,39 @@ def _options(keypoints: KeypointOptions, camera: CameraOptions) -> KeypointOptio
     return replace(keypoints, size_px=size or keypoints.size_px)
 
 
-def group_takes(takes: Sequence[Take]) -> Iterator[Group]:
-    """Takes by the video and the camera that saw them, in the order in which they come."""
+def group_takes(takes: Iterable[Take]) -> list[Group]:
+    """Group takes by the video and the camera that saw them, in order of appearance."""
     found: dict[tuple[str, str, tuple[int, int] | None], list[Take]] = {}
     for take in takes:
-        # A calibrated camera's name is its own; without calibration a video has a camera.
-        where = take.camera if take.view is not None else split_clip(take.clip)[0]
+        # A calibrated camera's name is its own; without calibration each video has a camera.
+        where = take.camera if take.view is not None else _split_clip(take.clip)[0]
         found.setdefault((where, take.camera, take.size_px), []).append(take)
-    for (where, _, _), group in found.items():
-        yield Group(where, group)
+    return [Group(where, group) for (where, _, _), group in found.items()]
 
 
-def split_clip(clip: str) -> tuple[str, str]:
-    """The video of a clip, and the person in it; the person is empty if the clip is a video."""
+def _split_clip(clip: str) -> tuple[str, str]:
+    """Split a clip into video and person; the person is empty if the clip is a video."""
     match = _PERSON.fullmatch(clip)
     return (clip, "") if match is None else (match["video"], match["person"])
 
 
 def name_people(takes: Sequence[Take]) -> list[str]:
-    """A short name for the person of each take, no two alike."""
-    parts = [split_clip(take.clip) for take in takes]
+    """Give the person of each take a short unique name."""
+    parts = [_split_clip(take.clip) for take in takes]
     one_video = len({video for video, _ in parts}) == 1
     names = [person if person and one_video else take.clip
              for take, (_, person) in zip(takes, parts, strict=True)]  # fmt: skip
     if len(set(names)) < len(names):
         names = [f"{name} {take.camera}" for name, take in zip(names, takes, strict=True)]
-    seen: dict[str, int] = {}
-    out = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        out.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return out
+    seen: Counter[str] = Counter()
+    for i, name in enumerate(names):
+        seen[name] += 1
+        names[i] = name if seen[name] == 1 else f"{name} ({seen[name]})"
+    return names
 
 
 def camera_of(group: Group, given: CameraOptions) -> Camera:
-    """The camera of a group: what is given, then what the file says, then what is usual.
+    """Return a group's camera: the options first, then the file's, then the usual assumptions.
 
     Raises:
         ValueError: If a number is out of range.

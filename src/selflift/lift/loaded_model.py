@@ -1,9 +1,10 @@
-"""A checkpoint as one uses it: the lifter, and how poses are brought to its input."""
+"""A loaded checkpoint: the lifter, and the normaliser that its inputs need."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from selflift import checkpoint
 from selflift.geometry.normalise import Normaliser
+from selflift.lift.bundled_weights import checkpoint_path
 from selflift.models import Lifter
 
 
@@ -21,7 +23,7 @@ class Model:
     Attributes:
         path: The file.
         lifter: The lifter.
-        normaliser: What was fitted to its training set.
+        normaliser: The normaliser that was fitted to its training set.
         metadata: The checkpoint's.
     """
 
@@ -32,17 +34,19 @@ class Model:
 
     @property
     def step(self) -> int | None:
-        """The training step, if the file tells."""
+        """The training step, if the file has it."""
         return self.metadata.get("step")
 
 
 def load_model(
-    given: str | Path, mirror_average: bool | None = None, device: torch.device | str = "cpu"
+    given: str | PathLike[str],
+    mirror_average: bool | None = None,
+    device: torch.device | str = "cpu",
 ) -> Model:
-    """Read a checkpoint file or a run folder's best.
+    """Load bundled weights by name, a checkpoint file, or a run folder's best checkpoint.
 
     Args:
-        given: The file or folder.
+        given: The name, file or folder.
         mirror_average: Whether to average each pose with its mirror image; ``None``: as trained.
         device: Where the lifter runs.
 
@@ -57,29 +61,11 @@ def load_model(
     return Model(path, lifter, normaliser_of(content), content.metadata)
 
 
-def checkpoint_path(given: str | Path) -> Path:
-    """The checkpoint file that is meant: a file as it is, of a run folder its best.
-
-    Raises:
-        ValueError: If a folder has no ``checkpoints/best.pt``.
-    """
-    path = Path(given)
-    if not path.is_dir():
-        return path
-    best = path / "checkpoints" / "best.pt"
-    if not best.is_file():
-        raise ValueError(
-            f"checkpoint '{given}': expected a run folder with checkpoints/best.pt, got a folder "
-            f"without it ('{best}'); name a checkpoint file, or train until the first validation"
-        )
-    return best
-
-
 def normaliser_of(content: checkpoint.Checkpoint) -> Normaliser:
-    """The normaliser that was fitted in training.
+    """Read the fitted normaliser from a checkpoint's metadata.
 
     Raises:
-        CheckpointError: If the checkpoint has none, or another one.
+        CheckpointError: If it is missing or invalid.
     """
     try:
         return Normaliser.from_plain(content.metadata["normaliser"])

@@ -1,4 +1,4 @@
-"""What a prediction is: people, each with the 3D motion that was found."""
+"""A prediction: people, each with a 3D motion, and the scenes that they were seen in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from selflift.lift import Camera, LiftedPoses
+from selflift.lift.camera_assumptions import Camera
+from selflift.lift.result import LiftedPoses
 from selflift.skeleton import Skeleton
 
 # Share of a scene's poses whose lowest joint may lie below the ground.
@@ -20,11 +21,11 @@ class LiftedPerson:
 
     Attributes:
         name: Unique in the prediction.
-        scene: Index of the video and camera.
+        scene: Index of the scene.
         frame: ``(T,)`` int64, rising.
         fps: Rate at which ``frame`` counts.
         poses: ``(T,)`` of them; NaN where neither lifted nor interpolated.
-        interpolated: ``(T,)``: the pose lies between those before and after, and wasn't seen.
+        interpolated: ``(T,)``: the pose was not seen, but lies between the ones before and after.
     """
 
     name: str
@@ -41,8 +42,8 @@ class LiftedPerson:
 
     @property
     def step(self) -> int:
-        """The usual distance of two frames."""
-        return usual_step(self.frame)
+        """The smallest distance of two frames that follow each other; 1 if there is one frame."""
+        return int(np.diff(self.frame).min()) if len(self.frame) > 1 else 1
 
     @cached_property
     def absolute_m(self) -> np.ndarray:
@@ -57,8 +58,7 @@ class Scene:
     Attributes:
         name: Its name.
         camera: The camera.
-        ground_m: Height of the ground in the levelled frame: nearly all feet are above it. NaN if
-            nobody was lifted.
+        ground_m: Height of the ground in the levelled frame; NaN if nobody was lifted.
     """
 
     name: str
@@ -68,18 +68,18 @@ class Scene:
 
 @dataclass(frozen=True)
 class Prediction:
-    """All that came of a file of keypoints.
+    """Everybody that was lifted from a file of keypoints.
 
     Attributes:
-        people: Everybody.
+        people: The people.
         scenes: Where they were seen.
         skeleton: The layout of the poses.
         stature_m: The body height at which they are in metres.
         lifter: The lifter's name.
         lifter_sha256: Checksum of its weights.
         smooth_s: Standard deviation of the smoothing; 0 for none.
-        assumed: What was assumed, a sentence each.
-        notes: What one should know, a sentence each.
+        assumed: The assumptions, a sentence each.
+        notes: Remarks and warnings, a sentence each.
     """
 
     people: list[LiftedPerson]
@@ -93,13 +93,11 @@ class Prediction:
     notes: tuple[str, ...]
 
 
-def usual_step(frame: np.ndarray) -> int:
-    """The smallest distance of two frames that follow each other; 1 if there is one frame."""
-    return int(np.diff(frame).min()) if len(frame) > 1 else 1
-
-
 def ground_height(people: list[LiftedPerson]) -> float:
-    """Height of the ground that people stand on, in the levelled frame; NaN without any pose."""
+    """Return the height of the ground in the levelled frame, below nearly all feet.
+
+    NaN without any pose.
+    """
     lowest = [person.absolute_m[person.there, :, 1].min(-1) for person in people]
     heights = np.concatenate(lowest) if lowest else np.zeros(0)
     return float(np.quantile(heights, BELOW_GROUND)) if len(heights) else float("nan")

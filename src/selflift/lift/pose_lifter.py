@@ -1,4 +1,4 @@
-r"""The notebook door: keypoints in pixels in, 3D poses in metres out.
+r"""Lifting of a user's keypoints: pixels in, 3D poses in metres out.
 
     pixels -> the lifter's layout -> rays -> centre, scale -> lift -> the camera's axes -> metres
 
@@ -10,32 +10,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from selflift.config import PredictConfig
 from selflift.device import choose_device
 from selflift.geometry.camera import Intrinsics, pixels_to_rays, project_pixels
 from selflift.geometry.normalise import Normaliser
 from selflift.lift.camera_assumptions import Camera
+from selflift.lift.keypoint_arrays import in_layout
 from selflift.lift.loaded_model import load_model
 from selflift.lift.metres import FEWEST_JOINTS, NEAREST, can_be_lifted, in_metres
 from selflift.lift.result import LiftedPoses
 from selflift.models import Lifter
-from selflift.skeleton import SKELETONS, Skeleton, convert, get_skeleton
+from selflift.skeleton import Skeleton
 
-STATURE_M = 1.70
-# Pixels of people that can be seen at all are larger.
-SMALLEST_PX = 4.0
-# On a processor what a layer writes is to lie in the cache when the next one reads it.
+# On a CPU a layer's output should still lie in the cache when the next layer reads it.
 BATCH_ON_CPU, BATCH_ON_GPU = 1024, 65536
 
 
 class PoseLifter:
-    """A lifter with all that it takes to go from pixels to metres.
+    """A lifter with everything needed to go from pixels to metres.
 
     Args:
         lifter: The lifter.
@@ -43,13 +42,13 @@ class PoseLifter:
         name: What to call it.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         precision: ``"float32"``, ``"bfloat16"`` or ``"auto"``; see :meth:`Lifter.for_inference`.
-        metadata: What else its checkpoint tells.
+        metadata: Its checkpoint's metadata.
 
     Attributes:
         lifter: The lifter, as trained.
-        normaliser: What its training set was measured by.
-        name: What it is called.
-        metadata: What a checkpoint of it tells, plain values.
+        normaliser: The normaliser.
+        name: Its name.
+        metadata: The metadata of a checkpoint of it, plain values.
     """
 
     def __init__(
@@ -83,19 +82,30 @@ class PoseLifter:
 
     @classmethod
     def from_checkpoint(
-        cls, path: str | Path, device: str = "auto", precision: str = "auto"
+        cls,
+        given: str | PathLike[str],
+        device: str = "auto",
+        precision: str = "auto",
+        mirror_average: bool | None = None,
     ) -> PoseLifter:
-        """From a checkpoint file, or a run folder's best.
+        """Load bundled weights by name, a checkpoint file, or a run folder's best checkpoint.
+
+        Args:
+            given: The name, file or folder.
+            device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+            precision: ``"float32"``, ``"bfloat16"`` or ``"auto"``.
+            mirror_average: Whether to average each pose with its mirror image; ``None``: as
+                trained.
 
         Raises:
             ValueError: If it is missing or unusable.
         """
-        model = load_model(path)
-        return cls(model.lifter, model.normaliser, str(path), device, precision, model.metadata)
+        model = load_model(given, mirror_average)
+        return cls(model.lifter, model.normaliser, str(given), device, precision, model.metadata)
 
     @property
     def skeleton(self) -> Skeleton:
-        """The layout that it lifts in."""
+        """The layout of the poses."""
         return self.lifter.skeleton
 
     def __repr__(self) -> str:
@@ -113,7 +123,7 @@ class PoseLifter:
         c_px: Sequence[float] | None = None,
         camera: Camera | None = None,
         same_camera: bool = True,
-        stature_m: float = STATURE_M,
+        stature_m: float = PredictConfig.stature_m,
         batch_size: int | None = None,
         on_batch: Callable[[int], None] | None = None,
     ) -> LiftedPoses:
@@ -139,13 +149,10 @@ class PoseLifter:
         Raises:
             ValueError: If shapes, layouts or numbers don't fit, or the keypoints are no pixels.
         """
-        if not 0.1 <= stature_m <= 10:
-            raise ValueError(f"stature_m: expected a body height in metres, got {stature_m}")
+        check_stature_and_batch(stature_m, batch_size)
         if batch_size is None:
             batch_size = BATCH_ON_GPU if self._device.type == "cuda" else BATCH_ON_CPU
-        if batch_size < 1:
-            raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
-        points, sure = self._in_own_layout(keypoints, skeleton, confidence)
+        points, sure = in_layout(self.skeleton, keypoints, skeleton, confidence)
         leading = points.shape[:-2]
         points, sure = points.reshape(-1, *points.shape[-2:]), sure.reshape(-1, sure.shape[-1])
         if camera is None:
@@ -158,19 +165,16 @@ class PoseLifter:
         lifted = can_be_lifted(
             torch.from_numpy(points), torch.from_numpy(sure), self.lifter
         ).numpy()
-        out = self._lift(points[lifted], sure[lifted], camera, stature_m, batch_size, on_batch)
-        whole = {name: _spread(part, lifted) for name, part in out.items()}
-        up = whole.pop("up")
-        if same_camera or self.lifter.elevation_head is None:
-            up[:] = _mean_direction(out["up"])
-        up[~lifted] = _mean_direction(out["up"])
-        filled = (sure <= 0) & lifted[:, None]
-        elevation = whole.pop("elevation_rad")
+        out = self._lift(points, sure, lifted, camera, stature_m, batch_size, on_batch)
+        up, elevation = out.pop("up"), out.pop("elevation_rad")
+        mean = _mean_direction(up[lifted])
+        own_vertical = self.lifter.elevation_head is not None and not same_camera
+        up[~lifted if own_vertical else slice(None)] = mean
         result = LiftedPoses(
-            **whole,
+            **out,
             up=up,
             confidence=sure,
-            filled=filled,
+            filled=(sure <= 0) & lifted[:, None],
             lifted=lifted,
             elevation_rad=elevation if self.lifter.elevation_head is not None else None,
             skeleton=self.skeleton,
@@ -178,51 +182,7 @@ class PoseLifter:
             camera=camera,
             notes=self._notes(points, lifted),
         )
-        return _reshaped(result, leading)
-
-    def _in_own_layout(
-        self,
-        keypoints: np.ndarray | Tensor,
-        skeleton: str | Skeleton | None,
-        confidence: np.ndarray | Tensor | None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Positions, NaN where missing, and confidences, in the lifter's layout."""
-        source = self.skeleton if skeleton is None else skeleton
-        if isinstance(source, str):
-            source = get_skeleton(source)
-        points = _array("keypoints", keypoints)
-        if points.ndim < 2 or points.shape[-2:] != (source.num_joints, 2):
-            raise ValueError(
-                f"keypoints: expected (..., {source.num_joints}, 2) pixels in the layout "
-                f"'{source.name}', got {points.shape}{_remedy(points.shape)}"
-            )
-        if np.isinf(points).any():
-            raise ValueError("keypoints: expected finite pixels, got infinite ones; set them NaN")
-        if confidence is None:
-            sure = np.ones(points.shape[:-1], np.float32)
-        else:
-            sure = _array("confidence", confidence)
-            if sure.shape != points.shape[:-1]:
-                raise ValueError(
-                    f"confidence: expected {points.shape[:-1]}, one number per joint, got "
-                    f"{sure.shape}"
-                )
-            if not ((sure >= 0) & (sure <= 1)).all():
-                raise ValueError("confidence: expected numbers in [0, 1], got others; scale them")
-        sure = np.where(np.isfinite(points).all(-1), sure, 0).astype(np.float32)
-        points = np.where(sure[..., None] > 0, points, np.nan).astype(np.float32)
-        seen = points[np.isfinite(points)]
-        if seen.size and np.abs(seen).max() < SMALLEST_PX:
-            raise ValueError(
-                "keypoints: expected pixels, got numbers of at most "
-                f"{np.abs(seen).max():.3g}: normalised ones? multiply x by the image's width and y "
-                "by its height, or undo what else was done to them"
-            )
-        if source == self.skeleton:
-            return points, sure
-        turned = convert(points, source, self.skeleton, sure)
-        assert turned.confidence is not None
-        return turned.positions.astype(np.float32), turned.confidence.astype(np.float32)
+        return result[np.arange(len(lifted)).reshape(leading)]
 
     def _notes(self, points: np.ndarray, lifted: np.ndarray) -> tuple[str, ...]:
         notes = []
@@ -251,21 +211,26 @@ class PoseLifter:
         self,
         points: np.ndarray,
         sure: np.ndarray,
+        lifted: np.ndarray,
         camera: Camera,
         stature_m: float,
         batch_size: int,
         on_batch: Callable[[int], None] | None,
     ) -> dict[str, np.ndarray]:
+        """Lift the poses that can be; the results are NaN elsewhere."""
         # Pixels without distortion keep their precision in float32; a lens takes float64 to undo.
         intrinsics = camera.intrinsics()
-        joints, n = self.skeleton.num_joints, len(points)
+        joints, index = self.skeleton.num_joints, np.flatnonzero(lifted)
         shapes = {
             "X_m": (joints, 3), "root_m": (3,), "up": (3,), "pose_2d": (joints, 2),
             "elevation_rad": (),
         }  # fmt: skip
-        out = {name: np.empty((n, *shape), np.float32) for name, shape in shapes.items()}
-        for start in range(0, n, batch_size):
-            rows = slice(start, start + batch_size)
+        out = {
+            name: np.full((len(points), *shape), np.nan, np.float32)
+            for name, shape in shapes.items()
+        }
+        for start in range(0, len(index), batch_size):
+            rows = index[start : start + batch_size]
             x_px = torch.from_numpy(points[rows])
             part = self._lift_some(x_px, torch.from_numpy(sure[rows]), intrinsics, stature_m)
             for name, found in part.items():
@@ -298,21 +263,18 @@ class PoseLifter:
         return {"X_m": X_m, "root_m": root_m, "up": up, "pose_2d": pose_2d, "elevation_rad": tilt}
 
 
-def _array(name: str, given: np.ndarray | Tensor) -> np.ndarray:
-    array = given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
-    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
-        raise ValueError(f"{name}: expected numbers, got an array of {array.dtype}")
-    return array.astype(np.float32, copy=False)
+def check_stature_and_batch(stature_m: float, batch_size: int | None) -> None:
+    """Validate two numbers that users give.
 
-
-def _remedy(shape: tuple[int, ...]) -> str:
-    if len(shape) >= 2 and shape[-1] == 3:
-        return "; give the third column as confidence=keypoints[..., 2]"
-    joints = shape[-2] if len(shape) >= 2 else 0
-    fitting = sorted(s.name for s in SKELETONS.values() if s.num_joints == joints)
-    if fitting:
-        return f"; name their layout: skeleton={' or '.join(repr(name) for name in fitting)}"
-    return "; name their layout, or add it with selflift.skeleton.register"
+    Raises:
+        ValueError: If one is out of range.
+    """
+    if not 0.1 <= stature_m <= 10:
+        raise ValueError(
+            f"stature_m: expected a body height in metres, as in 1.70, got {stature_m}"
+        )
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
 
 
 def _mean_direction(directions: np.ndarray) -> np.ndarray:
@@ -320,16 +282,3 @@ def _mean_direction(directions: np.ndarray) -> np.ndarray:
         return np.array([0, -1, 0], np.float32)
     mean = directions.mean(0, dtype=np.float64)
     return (mean / np.linalg.norm(mean)).astype(np.float32)
-
-
-def _spread(part: np.ndarray, lifted: np.ndarray) -> np.ndarray:
-    """What was found of the lifted poses, in the place of all; NaN elsewhere."""
-    if lifted.all():
-        return part
-    whole = np.full((len(lifted), *part.shape[1:]), np.nan, np.float32)
-    whole[lifted] = part
-    return whole
-
-
-def _reshaped(result: LiftedPoses, leading: tuple[int, ...]) -> LiftedPoses:
-    return result[np.arange(int(np.prod(leading))).reshape(leading)]

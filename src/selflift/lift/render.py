@@ -1,4 +1,4 @@
-"""Drawing a prediction: contact sheet, animation, viewer."""
+"""Drawings of a prediction: contact sheet, animation, viewer."""
 
 from __future__ import annotations
 
@@ -10,22 +10,17 @@ from selflift.lift.people import LiftedPerson, Prediction
 from selflift.viewer import Person, write_viewer
 from selflift.viz import SamplePose, animate, figure_samples, save_animation, save_figure
 
-# Rows of a contact sheet, and what of a name fits above two panels.
+# Rows of a contact sheet, and the characters of a name that fit above two panels.
 SHEET_ROWS = 6
 LABEL_LENGTH = 40
-# More frames make files that nobody opens; more people, panels that nobody can read.
+# More frames make files that nobody opens; more people, panels that are too small to read.
 MOST_FRAMES, MOST_PEOPLE = 20_000, 8
 # Levelled axes (x right, y up, z towards the camera) to a camera's (y down, z forward).
 TO_CAMERA = np.array([1.0, -1.0, -1.0])
 
 
 def render(path: Path, prediction: Prediction, title: str) -> None:
-    """Draw a prediction; the ending says how.
-
-    Args:
-        path: The file.
-        prediction: What to draw.
-        title: What it is.
+    """Draw a prediction in the format of the file's ending.
 
     Raises:
         ValueError: If nobody has a pose.
@@ -82,22 +77,18 @@ def _viewer(path: Path, people: list[LiftedPerson], prediction: Prediction, titl
 
 def _animation(path: Path, people: list[LiftedPerson], prediction: Prediction) -> None:
     frame, X, x = timeline(people, prediction)
-    step = int(np.diff(frame).min()) if len(frame) > 1 else 1
+    step = int(frame[1] - frame[0]) if len(frame) > 1 else 1
     save_animation(animate(X, x, prediction.skeleton, people[0].fps / step, up="y"), path)
 
 
 def timeline(
     people: list[LiftedPerson], prediction: Prediction
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The people of one scene, the one with most poses, on one axis of time.
-
-    Args:
-        people: Who has poses.
-        prediction: Theirs.
+    """Bring the people of one scene, the one with most poses, onto one axis of time.
 
     Returns:
         Frames ``(T,)`` of one distance, levelled places on the ground ``(P, T, J, 3)`` and pixels
-        ``(P, T, J, 2)``, NaN where somebody is not there. Of many people those who are there
+        ``(P, T, J, 2)``, NaN where somebody is not there. Of many people those who are seen
         longest.
 
     Raises:

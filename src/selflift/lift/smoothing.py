@@ -1,4 +1,4 @@
-r"""A person's motion over time: short gaps are filled, jitter is smoothed.
+r"""Smoothing of a person's motion, and interpolation over short gaps.
 
 Poses are lifted one by one, so they jitter. A Gaussian over time takes most of that away; it is
 symmetric, so nothing lags. At the ends of a motion, where it would be one-sided, a line is fitted
@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from selflift.lift import LiftedPoses
-from selflift.lift.people import LiftedPerson, usual_step
-from selflift.lift.result import POSE_FIELDS
+from selflift.lift.people import LiftedPerson
+from selflift.lift.result import POSE_FIELDS, LiftedPoses
 
 # Weights farther away than so many standard deviations are nothing.
 REACH = 3.0
@@ -35,7 +34,7 @@ def fill_gaps(person: LiftedPerson, most: int) -> LiftedPerson:
         every joint counts as filled in, with confidence 0.
     """
     frame, lifted = person.frame, np.flatnonzero(person.poses.lifted)
-    step = usual_step(frame)
+    step = person.step
     wanted = [
         range(int(before) + step, int(after), step)
         for before, after in zip(frame[lifted[:-1]], frame[lifted[1:]], strict=True)
@@ -62,7 +61,7 @@ def fill_gaps(person: LiftedPerson, most: int) -> LiftedPerson:
 
 
 def smooth(person: LiftedPerson, sigma_s: float) -> LiftedPerson:
-    """Smooth the poses and the way of the root; each unbroken part of the motion by itself.
+    """Smooth the poses and the path of the root, each unbroken part of the motion by itself.
 
     Args:
         person: The person.
@@ -79,7 +78,7 @@ def smooth(person: LiftedPerson, sigma_s: float) -> LiftedPerson:
 
 
 def unbroken(person: LiftedPerson) -> list[slice]:
-    """The rows of each part of the motion without a gap."""
+    """Return the rows of each part of the motion without a gap."""
     there, frame = person.there, person.frame
     goes_on = there[1:] & there[:-1] & (np.diff(frame) <= person.step)
     ends = np.flatnonzero(~np.concatenate([goes_on, [False]])) + 1
@@ -88,7 +87,7 @@ def unbroken(person: LiftedPerson) -> list[slice]:
 
 
 def gaussian(values: np.ndarray, sigma: float) -> np.ndarray:
-    """A sequence, smoothed; see the module.
+    """Smooth a sequence; see the module.
 
     Args:
         values: ``(T, ...)``.

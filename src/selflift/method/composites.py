@@ -33,9 +33,6 @@ from selflift.geometry.rotation import turn_about_root
 from selflift.method.views import ViewSampler
 from selflift.skeleton import Skeleton
 
-# The nearest depth at which a joint is projected; the paper's.
-NEAREST = 1.0
-
 
 @dataclass(frozen=True)
 class Composites:
@@ -60,6 +57,7 @@ def make_composites(
     config: CompositeConfig,
     skeleton: Skeleton,
     depth: float,
+    min_depth: float,
     size: float | None,
     generator: torch.Generator,
 ) -> Composites:
@@ -72,6 +70,7 @@ def make_composites(
         config: How bodies are changed.
         skeleton: The layout.
         depth: ``c``.
+        min_depth: The nearest that a joint may come, as for the lifter that learns from them.
         size: :func:`~selflift.geometry.normalise.pose_size` of every real pose; ``None``: real
             poses have no common size.
         generator: Source of randomness, on the device of ``X``.
@@ -87,13 +86,13 @@ def make_composites(
     look, elevation = views.look(X, elevation_rad, generator)
     Y = turn_about_root(body_of(bones, skeleton), look, skeleton.root, depth)
     # A limb that the turn takes behind the camera stays before it.
-    d = Y[..., 2].clamp_min(NEAREST) - depth
+    d = Y[..., 2].clamp_min(min_depth) - depth
     x = project_unchecked(torch.cat([Y[..., :2], (depth + d)[..., None]], dim=-1))
     if size is not None:
         # Real poses are scaled in the image; the same factor scales their depth offsets.
         factor = (size / pose_size(x).clamp_min(MIN_EXTENT))[:, None]
         x, d = x * factor[..., None], d * factor
-    bodies = backproject(x, (depth + d).clamp_min(NEAREST))
+    bodies = backproject(x, (depth + d).clamp_min(min_depth))
     return Composites(x, bodies, elevation)
 
 

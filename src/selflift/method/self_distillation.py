@@ -112,7 +112,7 @@ def composite_loss(
     lifter = state.lifter
     made = make_composites(
         targets.X, targets.elevation_rad, views, config.composite, lifter.skeleton, lifter.depth,
-        size, generator,
+        lifter.min_depth, size, generator,
     )  # fmt: skip
     hidden = None if targets.confidence is None else targets.confidence.roll(1, 0)
     with frozen_statistics(lifter):

@@ -12,8 +12,8 @@ import pytest
 from selflift.config import KeypointOptions, PredictConfig
 from selflift.lift import PoseLifter
 from selflift.lift.keypoint_input import open_input
+from selflift.lift.lift_people import check_numbers, lift_people
 from selflift.lift.people import Prediction
-from selflift.lift.predict import check_numbers, predict
 from tests.lift.conftest import walkers
 
 Make = Callable[..., Prediction]
@@ -92,7 +92,9 @@ def test_the_check_ends_a_prediction(run_folder: str, save_input: Callable[..., 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        predict(config, PoseLifter.from_checkpoint(run_folder, "cpu"), open_input(config), check)
+        lift_people(
+            config, PoseLifter.from_checkpoint(run_folder, "cpu"), open_input(config), check
+        )
     assert len(calls) == 3
 
 
@@ -121,7 +123,7 @@ def test_real_motion_in_openposes_form_is_lifted_frame_by_frame(run_folder: str)
     if not folder.is_dir():
         pytest.skip("set SELFLIFT_DATA to the folder that holds samples/")
     config = PredictConfig(input=str(folder), progress=False, keypoints=KeypointOptions(fps=25.0))
-    found = predict(config, PoseLifter.from_checkpoint(run_folder, "cpu"), open_input(config))
+    found = lift_people(config, PoseLifter.from_checkpoint(run_folder, "cpu"), open_input(config))
     (one,) = found.people
     assert one.name == "person1" and one.frame.tolist() == list(range(60))
     # Nobody was detected in this frame, and nobody has eyes.
