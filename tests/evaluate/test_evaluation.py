@@ -28,8 +28,9 @@ from selflift.evaluate.metrics import (
 from selflift.evaluate.structure import bone_asymmetry
 from selflift.evaluate.thresholds import auc, pck
 from selflift.geometry.align import procrustes, scale_fit
+from selflift.geometry.bodies import skeleton_height
 from selflift.geometry.camera import project_pixels
-from selflift.geometry.normalise import Normaliser, skeleton_height
+from selflift.geometry.normalise import Normaliser
 from selflift.models import Lifter
 from selflift.skeleton import H36M_17, SKELETONS, Skeleton
 

@@ -15,7 +15,8 @@ from selflift.data.rays import rays_of
 from selflift.evaluate import without_truth
 from selflift.evaluate.without_truth import MEANING, Unlabelled, assess
 from selflift.geometry.anatomy import knee_score
-from selflift.geometry.normalise import Normaliser, skeleton_height
+from selflift.geometry.bodies import skeleton_height
+from selflift.geometry.normalise import Normaliser
 from selflift.geometry.rotation import azimuth
 from selflift.method.views import ViewSampler
 from selflift.models import Lifter

@@ -16,7 +16,15 @@ from torch import Tensor
 
 from selflift.geometry import align
 from selflift.geometry.anatomy import forward_direction, knee_score
-from selflift.geometry.bodies import body_of, bones_of, foreshortened, recombine
+from selflift.geometry.bodies import (
+    body_of,
+    bone_lengths,
+    bones_of,
+    foreshortened,
+    recombine,
+    relative_bone_lengths,
+    skeleton_height,
+)
 from selflift.geometry.camera import (
     Intrinsics,
     backproject,
@@ -29,13 +37,7 @@ from selflift.geometry.camera import (
     world_to_camera,
 )
 from selflift.geometry.centring import centre
-from selflift.geometry.normalise import (
-    Normaliser,
-    bone_lengths,
-    pose_size,
-    relative_bone_lengths,
-    skeleton_height,
-)
+from selflift.geometry.normalise import Normaliser, pose_size
 from selflift.geometry.rotation import (
     axis_angle,
     azimuth,

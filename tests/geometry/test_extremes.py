@@ -11,13 +11,17 @@ from torch import Tensor
 
 from selflift.geometry import align
 from selflift.geometry.anatomy import forward_direction, knee_score
-from selflift.geometry.bodies import body_of, bones_of, foreshortened, recombine, rescale_bones
-from selflift.geometry.normalise import (
+from selflift.geometry.bodies import (
+    body_of,
     bone_lengths,
-    pose_size,
+    bones_of,
+    foreshortened,
+    recombine,
     relative_bone_lengths,
+    rescale_bones,
     skeleton_height,
 )
+from selflift.geometry.normalise import pose_size
 from selflift.geometry.precision import power_of_two
 from selflift.skeleton import H36M_17
 from tests.geometry.extremes import body, finite, poses, scales, seeds, shapes

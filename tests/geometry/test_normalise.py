@@ -13,15 +13,10 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from selflift.geometry import means
+from selflift.geometry import normalise
+from selflift.geometry.bodies import bone_lengths, skeleton_height
 from selflift.geometry.camera import backproject, project
-from selflift.geometry.normalise import (
-    Normaliser,
-    bone_lengths,
-    centre,
-    pose_size,
-    skeleton_height,
-)
+from selflift.geometry.normalise import Normaliser, centre, pose_size
 from selflift.geometry.rotation import ray_to_axis
 from selflift.skeleton import H36M_17
 
@@ -411,11 +406,11 @@ def test_a_set_in_parts_has_the_normaliser_of_the_whole_bit_for_bit(
 def test_a_mean_over_several_pieces_is_the_mean_whatever_the_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(means, "PIECE", 64)
+    monkeypatch.setattr(normalise, "PIECE", 64)
     rows = torch.rand(1000, 17, generator=torch.Generator().manual_seed(0))
     found = []
     for length in (1, 63, 64, 65, 1000):
-        mean = means.MeanRow(1000, 17)
+        mean = normalise.MeanRow(1000, 17)
         for some in rows.split(length):
             mean.add(some)
         found.append(mean.mean())

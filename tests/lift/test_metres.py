@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from selflift.geometry.bodies import skeleton_height
 from selflift.geometry.camera import project
-from selflift.geometry.normalise import Normaliser, skeleton_height
+from selflift.geometry.normalise import Normaliser
 from selflift.lift.metres import (
     ANKLE_HEIGHT,
     NEAREST,

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from selflift.geometry.bodies import skeleton_height
 from selflift.geometry.camera import project_pixels
-from selflift.geometry.normalise import Normaliser, skeleton_height
+from selflift.geometry.normalise import Normaliser
 from selflift.geometry.rotation import pitch, ray_to_axis
 from selflift.lift import Camera, LiftedPoses, PoseLifter
 from selflift.lift.metres import ANKLE_HEIGHT

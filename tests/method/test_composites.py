@@ -12,9 +12,9 @@ from torch import Tensor
 from selflift.config import CompositeConfig
 from selflift.data.rays import rays_of
 from selflift.geometry.align import procrustes
-from selflift.geometry.bodies import body_of, bones_of, foreshortened, legs_below
+from selflift.geometry.bodies import body_of, bones_of, foreshortened, legs_below, skeleton_height
 from selflift.geometry.camera import project
-from selflift.geometry.normalise import Normaliser, pose_size, skeleton_height
+from selflift.geometry.normalise import Normaliser, pose_size
 from selflift.geometry.rotation import pitch, turn_about_root
 from selflift.method.composites import BoneTable, Composites, make_composites
 from selflift.method.cycle import keep_in_front

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from selflift.geometry import align
+from selflift.geometry.bodies import bone_lengths
 from selflift.geometry.camera import backproject, project_unchecked
-from selflift.geometry.normalise import bone_lengths, pose_size
+from selflift.geometry.normalise import pose_size
 from selflift.geometry.rotation import azimuth, pitch, ray_to_axis, turn_about_root, turn_back
 from selflift.method import losses
 from selflift.method.cycle import as_seen_by_discriminator, keep_in_front

@@ -20,7 +20,7 @@ import torch
 from selflift.data.rig import Clip
 from selflift.files.array_archives import npz_keys, read_npz
 from selflift.files.untrusted import ImportFileError
-from selflift.geometry.normalise import skeleton_height
+from selflift.geometry.bodies import skeleton_height
 from selflift.skeleton import H36M_17
 
 PLAUSIBLE_HEIGHT_M = (0.5, 3.0)

@@ -1,7 +1,7 @@
 r"""Measure the predictions for poses whose 3D truth is known.
 
 The lifter knows no millimetres. For MPJPE, which needs them, every prediction is scaled so that its
-chain of bones from the ankles to the head (:func:`~selflift.geometry.normalise.skeleton_height`)
+chain of bones from the ankles to the head (:func:`~selflift.geometry.bodies.skeleton_height`)
 has one assumed length, the same for everybody. No truth is used for it. N-MPJPE and PA-MPJPE don't
 depend on that number. ``mpjpe_train_scale_mm`` takes another: one factor for all predictions, which
 fits the *training* set best.
@@ -37,7 +37,8 @@ from selflift.evaluate.structure import bone_asymmetry, bone_length_error, facin
 from selflift.evaluate.thresholds import auc, pck
 from selflift.geometry.align import procrustes, procrustes_both
 from selflift.geometry.anatomy import knee_score
-from selflift.geometry.normalise import Normaliser, skeleton_height
+from selflift.geometry.bodies import skeleton_height
+from selflift.geometry.normalise import Normaliser
 from selflift.models import Lifter
 from selflift.skeleton import Skeleton
 

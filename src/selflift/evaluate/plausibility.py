@@ -2,7 +2,7 @@ r"""Is it a body? What anatomy says of lifted poses, without their truth.
 
 Bones keep their lengths while a person moves, all people have much the same proportions, and knees
 bend forward. Each is measured pose by pose. Lengths are taken relative to the height of the same
-pose's skeleton (:func:`~selflift.geometry.normalise.skeleton_height`): a lifter that sees every
+pose's skeleton (:func:`~selflift.geometry.bodies.skeleton_height`): a lifter that sees every
 pose at one size in the image makes a crouching person larger than a standing one.
 
 A pose that a measure says nothing of is NaN, never 0.
@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selflift.geometry.anatomy import forward_direction
-from selflift.geometry.normalise import bone_lengths, skeleton_height
+from selflift.geometry.bodies import bone_lengths, skeleton_height
 from selflift.skeleton import Skeleton
 
 # Straighter knees bend neither way clearly: the direction is that of the noise.

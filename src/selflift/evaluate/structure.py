@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selflift.evaluate.metrics import check_scorable
-from selflift.geometry.normalise import bone_lengths
+from selflift.geometry.bodies import bone_lengths
 from selflift.skeleton import Skeleton
 
 # Sine of the angle between the torso plane and the line from the shoulders to the nose below which

@@ -53,7 +53,8 @@ from selflift.data.streams import streams
 from selflift.evaluate import plausibility
 from selflift.evaluate.structure import bone_asymmetry
 from selflift.geometry.anatomy import knee_score
-from selflift.geometry.normalise import Normaliser, skeleton_height
+from selflift.geometry.bodies import skeleton_height
+from selflift.geometry.normalise import Normaliser
 from selflift.method.cycle import run_cycle
 from selflift.method.views import ViewSampler
 from selflift.models import Lifter

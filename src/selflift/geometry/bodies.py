@@ -192,3 +192,68 @@ def _frame(across: Tensor, along: Tensor) -> Tensor:
     straight = size <= LEAST_SINE * along.norm(dim=-1, keepdim=True)
     b = torch.where(straight, 0.0, b / size.clamp_min(least))
     return torch.stack([a, b, torch.linalg.cross(a, b)], dim=-1)
+
+
+def bone_lengths(
+    X: Float[Tensor, "*batch J D"], skeleton: Skeleton
+) -> Float[Tensor, "*batch bones"]:
+    """Length of every bone, in the order of ``skeleton.bones`` and the unit of ``X``."""
+    parent, child = zip(*skeleton.bones, strict=True)
+    return (X[..., resident(child, X), :] - X[..., resident(parent, X), :]).norm(dim=-1)
+
+
+def skeleton_height(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch"]:
+    """Length of the chain of bones from the ankles to the head (legs averaged over the sides).
+
+    It does not change with the pose, so it gives a person's size in any posture. It is about
+    8 cm (the height of the ankle) short of the stature.
+
+    Args:
+        X: Poses; any unit.
+        skeleton: A layout with legs.
+
+    Returns:
+        The length of the chain, in the unit of ``X``.
+
+    Raises:
+        ValueError: If the layout has no legs.
+    """
+    if not skeleton.legs:
+        raise ValueError(
+            f"skeleton '{skeleton.name}': expected legs (hip, knee, ankle) to measure a height "
+            "along, got none; name them in Skeleton.legs"
+        )
+    spine = _chain(skeleton, skeleton.head)
+    legs = [joint for _, knee, ankle in skeleton.legs for joint in (knee, ankle)]
+    ends = [*spine, *legs]
+    starts = [skeleton.parents[joint] for joint in ends]
+    # Of these bones alone: the others' lengths would double the time.
+    lengths = (X[..., resident(ends, X), :] - X[..., resident(starts, X), :]).norm(dim=-1)
+    spines, both = lengths.split([len(spine), len(legs)], dim=-1)
+    return spines.sum(-1) + both.sum(-1) / len(skeleton.legs)
+
+
+def relative_bone_lengths(
+    X: Float[Tensor, "*batch J 3"], skeleton: Skeleton
+) -> Float[Tensor, "*batch bones"]:
+    """Bone lengths relative to :func:`body_size`, in the order of ``skeleton.bones``.
+
+    0 for a pose in one point.
+    """
+    lengths = bone_lengths(X, skeleton)
+    return lengths / body_size(X, skeleton)[..., None].clamp_min(least_size(lengths.dtype))
+
+
+def body_size(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch"]:
+    """:func:`skeleton_height`, or the sum of all bones where a layout has no legs."""
+    if skeleton.legs:
+        return skeleton_height(X, skeleton)
+    return bone_lengths(X, skeleton).sum(-1)
+
+
+def _chain(skeleton: Skeleton, joint: int) -> list[int]:
+    chain = []
+    while joint != skeleton.root:
+        chain.append(joint)
+        joint = skeleton.parents[joint]
+    return chain

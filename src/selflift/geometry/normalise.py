@@ -25,8 +25,6 @@ from torch import Tensor
 
 from selflift.device import resident
 from selflift.geometry.centring import CENTRES, centre, centre_unchecked, refuse_sideways
-from selflift.geometry.means import MeanRow
-from selflift.geometry.precision import least_size
 from selflift.skeleton import Skeleton
 
 SCALES = ("set", "sample")
@@ -40,6 +38,9 @@ TOO_FAR = (
     f"{MAX_EXTENT:g}; check the camera's focal length"
 )
 LARGEST_STORED = 1e30
+# Rows that are summed at once: more than Human3.6M has training poses, so that the mean over an
+# ordinary set is one sum, as if all its rows had come together.
+PIECE = 2**21
 
 
 def pose_size(
@@ -170,7 +171,7 @@ class Normaliser:
         """Measure a training set that comes in parts; as :meth:`fit` of all of them together.
 
         Kept of each pose are its two sizes, whose means are then taken at once; the shares come
-        from a :class:`~selflift.geometry.means.MeanRow`. So the result is the same whatever the
+        from a :class:`MeanRow`. So the result is the same whatever the
         parts, bit for bit.
 
         Args:
@@ -276,66 +277,39 @@ class Normaliser:
         return found, size, sideways
 
 
-def bone_lengths(
-    X: Float[Tensor, "*batch J D"], skeleton: Skeleton
-) -> Float[Tensor, "*batch bones"]:
-    """Length of every bone, in the order of ``skeleton.bones`` and the unit of ``X``."""
-    parent, child = zip(*skeleton.bones, strict=True)
-    return (X[..., resident(child, X), :] - X[..., resident(parent, X), :]).norm(dim=-1)
+class MeanRow:
+    """The mean of many rows, in double precision, by sums over pieces of :data:`PIECE` rows.
 
-
-def skeleton_height(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch"]:
-    """Length of the chain of bones from the ankles to the head (legs averaged over the sides).
-
-    It does not change with the pose, so it gives a person's size in any posture. It is about
-    8 cm (the height of the ankle) short of the stature.
+    Where pieces end depends on how many rows came before, never on how they came, so that the same
+    rows in other parts have the same mean, bit for bit.
 
     Args:
-        X: Poses; any unit.
-        skeleton: A layout with legs.
-
-    Returns:
-        The length of the chain, in the unit of ``X``.
-
-    Raises:
-        ValueError: If the layout has no legs.
+        rows: How many will come, at most.
+        size: Numbers in a row.
     """
-    if not skeleton.legs:
-        raise ValueError(
-            f"skeleton '{skeleton.name}': expected legs (hip, knee, ankle) to measure a height "
-            "along, got none; name them in Skeleton.legs"
-        )
-    spine = _chain(skeleton, skeleton.head)
-    legs = [joint for _, knee, ankle in skeleton.legs for joint in (knee, ankle)]
-    ends = [*spine, *legs]
-    starts = [skeleton.parents[joint] for joint in ends]
-    # Of these bones alone: the others' lengths would double the time.
-    lengths = (X[..., resident(ends, X), :] - X[..., resident(starts, X), :]).norm(dim=-1)
-    spines, both = lengths.split([len(spine), len(legs)], dim=-1)
-    return spines.sum(-1) + both.sum(-1) / len(skeleton.legs)
 
+    def __init__(self, rows: int, size: int) -> None:
+        self._piece = torch.empty(min(rows, PIECE), size, dtype=torch.float64)
+        self._total = torch.zeros(size, dtype=torch.float64)
+        self._waiting = self._count = 0
 
-def relative_bone_lengths(
-    X: Float[Tensor, "*batch J 3"], skeleton: Skeleton
-) -> Float[Tensor, "*batch bones"]:
-    """Bone lengths relative to :func:`body_size`, in the order of ``skeleton.bones``.
+    def add(self, rows: Float[Tensor, "n J"]) -> None:
+        """Take in rows."""
+        while len(rows):
+            some = rows[: PIECE - self._waiting]
+            self._piece[self._waiting : self._waiting + len(some)] = some
+            self._waiting += len(some)
+            rows = rows[len(some) :]
+            if self._waiting == PIECE:
+                self._finish_piece()
 
-    0 for a pose in one point.
-    """
-    lengths = bone_lengths(X, skeleton)
-    return lengths / body_size(X, skeleton)[..., None].clamp_min(least_size(lengths.dtype))
+    def mean(self) -> Float[Tensor, "J"]:
+        """The mean of all rows; there has to be one."""
+        self._finish_piece()
+        return self._total / self._count
 
-
-def body_size(X: Float[Tensor, "*batch J 3"], skeleton: Skeleton) -> Float[Tensor, "*batch"]:
-    """:func:`skeleton_height`, or the sum of all bones where a layout has no legs."""
-    if skeleton.legs:
-        return skeleton_height(X, skeleton)
-    return bone_lengths(X, skeleton).sum(-1)
-
-
-def _chain(skeleton: Skeleton, joint: int) -> list[int]:
-    chain = []
-    while joint != skeleton.root:
-        chain.append(joint)
-        joint = skeleton.parents[joint]
-    return chain
+    def _finish_piece(self) -> None:
+        if self._waiting:
+            self._total = self._total + self._piece[: self._waiting].sum(0)
+            self._count += self._waiting
+            self._waiting = 0

@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from selflift.geometry.bodies import skeleton_height
 from selflift.geometry.camera import backproject
-from selflift.geometry.normalise import Normalised, Normaliser, skeleton_height
+from selflift.geometry.normalise import Normalised, Normaliser
 from selflift.models import Lifter
 from selflift.skeleton import Skeleton
 

@@ -22,13 +22,14 @@ from selflift.config import CompositeConfig
 from selflift.device import resident
 from selflift.geometry.bodies import (
     body_of,
+    body_size,
     bones_of,
     foreshortened,
     recombine,
     rescale_bones,
 )
 from selflift.geometry.camera import backproject, project_unchecked
-from selflift.geometry.normalise import MIN_EXTENT, body_size, pose_size
+from selflift.geometry.normalise import MIN_EXTENT, pose_size
 from selflift.geometry.rotation import turn_about_root
 from selflift.method.views import ViewSampler
 from selflift.skeleton import Skeleton

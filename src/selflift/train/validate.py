@@ -26,7 +26,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from selflift.geometry.anatomy import knee_score
-from selflift.geometry.normalise import relative_bone_lengths
+from selflift.geometry.bodies import relative_bone_lengths
 from selflift.method.cycle import CycleOutput, as_seen_by_discriminator, run_cycle
 from selflift.method.views import ViewSampler
 from selflift.models import Lifter

@@ -29,7 +29,7 @@ from selflift.formats.h36m.h36m_protocol import (
     by_subaction,
     is_skipped,
 )
-from selflift.geometry.normalise import skeleton_height
+from selflift.geometry.bodies import skeleton_height
 from selflift.skeleton import H36M_17, H36M_32, convert
 
 LAYOUTS = {layout.num_joints: layout for layout in (H36M_17, H36M_32)}

@@ -32,7 +32,7 @@ from selflift.formats.h36m.videopose3d_keypoints import (
     described,
     read_keypoints,
 )
-from selflift.geometry.normalise import skeleton_height
+from selflift.geometry.bodies import skeleton_height
 from selflift.skeleton import H36M_17, convert
 
 KEY = "positions_3d"

@@ -20,7 +20,7 @@ from selflift.formats.mocap.motion_files import MotionFile
 from selflift.formats.mocap.numbered_lines import wrong
 from selflift.formats.mocap.rigs import ASF_RIGS, BVH_RIGS, BodyPoints, find_body
 from selflift.geometry.axes import turn_axes
-from selflift.geometry.normalise import skeleton_height
+from selflift.geometry.bodies import skeleton_height
 from selflift.skeleton import H36M_17
 
 # A pose that was put before the motion: nobody moves all joints by 3 % of their height in a frame.

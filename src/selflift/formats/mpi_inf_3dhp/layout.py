@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from selflift.files.untrusted import ImportFileError
-from selflift.geometry.normalise import skeleton_height
+from selflift.geometry.bodies import skeleton_height
 from selflift.skeleton import H36M_17, Skeleton, convert
 
 # Keys of the 3D that a pose set is to carry, by the option `annotation`.
