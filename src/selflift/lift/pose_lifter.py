@@ -133,8 +133,8 @@ class PoseLifter:
             keypoints: Pixels, x right, y down, ``(..., K, 2)``; NaN where a joint is missing.
             skeleton: Their layout, or its name; the lifter's own if ``None``.
             confidence: ``(..., K)``, in [0, 1]; 0 marks a missing joint.
-            size_px: Width and height of the image. Unknown properties of the camera are assumed, see
-                :meth:`Camera.of`, and the result lists them.
+            size_px: Width and height of the image. What is unknown of the camera is assumed, see
+                :meth:`Camera.of`; the result lists the assumptions.
             f_px: Focal length in pixels.
             c_px: Principal point; the image's middle if ``None``.
             camera: All of the camera at once, instead of these three.
