@@ -17,18 +17,18 @@ import pytest
 SRC = Path(__file__).resolve().parents[2] / "src"
 
 
-def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+def command(folder: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=folder,
-        env=_environment(environment),
+        env=environment(**extra),
         capture_output=True,
         text=True,
         timeout=300,
     )
 
 
-def _environment(extra: dict[str, str]) -> dict[str, str]:
+def environment(**extra: str) -> dict[str, str]:
     base = {k: v for k, v in os.environ.items() if k not in ("SELFLIFT_DATA", "HYDRA_FULL_ERROR")}
     return {**base, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1", **extra}
 
@@ -89,7 +89,7 @@ def test_the_pages_python_runs(run_folder: Path, tmp_path: Path) -> None:
     for block in blocks:
         code = block.replace("RUN_DIR", str(run_folder / "run"))
         done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path,
-                              env=_environment({}), capture_output=True, text=True)  # fmt: skip
+                              env=environment(), capture_output=True, text=True)  # fmt: skip
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "data" / "poses_train.h5").is_file()
 
@@ -198,7 +198,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "selflift.train", "experiment=smoke", "output_dir=run",
          "trainer.steps=100000", "trainer.validate_every=100000"],
-        cwd=tmp_path, env=_environment({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
     for _ in range(600):
@@ -220,7 +220,7 @@ def test_one_command_begins_a_run_and_goes_on_with_it(tmp_path: Path) -> None:
     """As a job of a cluster that is stopped and started again has it."""
     job = (*AUTO, "output_dir=run", "trainer.validate_every=5")
     process = subprocess.Popen(
-        [sys.executable, "-m", *job], cwd=tmp_path, env=_environment({}),
+        [sys.executable, "-m", *job], cwd=tmp_path, env=environment(),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     last = tmp_path / "run" / "checkpoints" / "last.pt"
@@ -244,11 +244,3 @@ def test_one_command_begins_a_run_and_goes_on_with_it(tmp_path: Path) -> None:
 
 def test_going_on_by_itself_needs_a_folder(tmp_path: Path) -> None:
     assert "resume=auto: expected output_dir=RUN_DIR" in one_line(command(tmp_path, *AUTO))
-
-
-def test_importing_the_package_does_not_start_hydra_or_torch(tmp_path: Path) -> None:
-    heavy = ("torch", "hydra", "matplotlib")
-    code = f"import sys, selflift; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=_environment({}),
-                          capture_output=True, text=True)  # fmt: skip
-    assert done.stdout.strip() == "[]", done.stderr

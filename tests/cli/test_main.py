@@ -13,8 +13,8 @@ import pytest
 
 import selflift
 from selflift.cli import main
+from tests.cli.test_hydra_entry import SRC, command, environment
 
-SRC = Path(__file__).resolve().parents[2] / "src"
 HEAVY = {"torch", "numpy", "matplotlib", "scipy", "tensorboard", "h5py", "hydra", "omegaconf"}
 # Runs a command and says which of some packages it imported.
 WATCHED = """
@@ -26,11 +26,6 @@ try:
 finally:
     print("\\nimported:", *sorted({heavy!r} & set(sys.modules)), file=sys.stderr)
 """
-
-
-def environment(**extra: str) -> dict[str, str]:
-    base = {k: v for k, v in os.environ.items() if k not in ("SELFLIFT_DATA", "HYDRA_FULL_ERROR")}
-    return {**base, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1", **extra}
 
 
 def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -104,12 +99,6 @@ def test_a_command_gets_its_own_arguments_and_name(
     assert seen == ["python -m selflift train", "--help"]
 
 
-def test_importing_the_package_imports_nothing_heavy(tmp_path: Path) -> None:
-    code = f"import sys, selflift; print(sorted({HEAVY} & set(sys.modules)))"
-    done = python(code, tmp_path)
-    assert done.stdout.strip() == "[]", done.stderr
-
-
 @pytest.mark.parametrize("words", [["--help"], ["trian"], ["train", "--help"], ["eval", "-h"]])
 def test_help_and_dispatch_import_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
     done = python(WATCHED.format(words=words, heavy=HEAVY), tmp_path)
@@ -137,8 +126,7 @@ def test_modules_called_as_programs_answer_too(tmp_path: Path) -> None:
         ("selflift.eval", "usage: python -m selflift.eval [KEY=VALUE ...]"),
         ("selflift.prepare", "usage: python -m selflift.prepare [SOURCE] input=PATH"),
     ):
-        done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=tmp_path,
-                              env=environment(), capture_output=True, text=True)  # fmt: skip
+        done = command(tmp_path, module, "--help")
         assert done.returncode == 0 and done.stdout.startswith(first), done.stderr
 
 
@@ -197,11 +185,7 @@ def test_bash_completes_commands_groups_options_and_keys(script: Path, tmp_path:
 def test_the_script_for_the_shell_is_the_same_whoever_prints_it(tmp_path: Path) -> None:
     scripts = set()
     for words in (["selflift"], ["selflift", "train"], ["selflift.train"]):
-        done = subprocess.run(
-            [sys.executable, "-m", *words, "-sc", "install=bash"], cwd=tmp_path, text=True,
-            env=environment(), capture_output=True,
-        )  # fmt: skip
-        scripts.add(done.stdout)
+        scripts.add(command(tmp_path, *words, "-sc", "install=bash").stdout)
     (only,) = scripts
     assert only.rstrip().endswith(" selflift")
 

@@ -187,7 +187,7 @@ def _mistyped(
 
 
 def _is_value(word: str) -> bool:
-    """Whether a word can be the value of the one before it."""
+    """Return whether a word can be the value of the one before it."""
     return bool(word) and "=" not in word and not re.match(r"--?[A-Za-z]", word)
 
 

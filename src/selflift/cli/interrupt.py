@@ -50,7 +50,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def _in_charge() -> bool:
-    """Whether this thread may set signal handlers."""
+    """Return whether this thread may set signal handlers."""
     return threading.current_thread() is threading.main_thread()
 
 

@@ -1,4 +1,4 @@
-"""The folder of YAML files: where it is, and what can be chosen from it."""
+"""Folder of YAML files: its place, and the options to choose from."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Group:
-    """A group of the config, of which a run chooses one option.
+    """A config group, of which a run chooses one option.
 
     Attributes:
         name: Its name.
-        options: Its options, and what the comment at the head of each file says of it.
-        default: The option that is chosen by itself; ``None``: none.
+        options: Its options, with the first sentence of each file's comment.
+        default: The default option; ``None``: none.
     """
 
     name: str
@@ -24,7 +24,7 @@ class Group:
 
 
 def config_folder() -> Path:
-    """The folder of YAML files: the wheel's own, else the checkout's.
+    """Return the folder of YAML files: the wheel's own, else the checkout's.
 
     Raises:
         ValueError: If neither is there.
@@ -41,7 +41,7 @@ def config_folder() -> Path:
 
 
 def groups(command: str, others: Sequence[Path] = ()) -> list[Group]:
-    """The groups of a command, in the order in which its YAML file lists them.
+    """List the groups of a command in the order of its YAML file.
 
     Args:
         command: ``"train"``, ``"eval"``, ...
@@ -60,14 +60,14 @@ def groups(command: str, others: Sequence[Path] = ()) -> list[Group]:
 
 
 def _defaults(path: Path) -> list[tuple[str, str]]:
-    # Read by hand: a help text has no time for a YAML parser, and these lines are simple.
+    # Parsed by hand: importing a YAML parser would slow help texts, and these lines are simple.
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     listed = re.search(r"^defaults:\n((?:[ #].*\n)*)", text, re.MULTILINE)
     return re.findall(r"^ +- (\w+): (\w+)", listed[1], re.MULTILINE) if listed else []
 
 
 def _about(file: Path) -> str:
-    """The first sentence of the comment at the head of a file."""
+    """Return the first sentence of the comment at the head of a file."""
     words = []
     for line in file.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):

@@ -1,4 +1,4 @@
-"""The camera that somebody's keypoints were seen by, as far as it is known."""
+"""Camera of a user's keypoints: known intrinsics, and assumptions about the rest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_PX = 1e6
 
 @dataclass(frozen=True)
 class Camera:
-    """Intrinsics in pixels, and what had to be assumed of them.
+    """Intrinsics in pixels, and the assumptions made about them.
 
     Attributes:
         f_px: Focal length along x and y.
@@ -25,7 +25,7 @@ class Camera:
         size_px: Width and height of the image.
         radial: Radial distortion ``k1, k2, k3`` (OpenCV's).
         tangential: Tangential distortion ``p1, p2``.
-        assumed: A sentence for each thing that was not known.
+        assumed: A sentence for each unknown property.
     """
 
     f_px: tuple[float, float]
@@ -45,7 +45,7 @@ class Camera:
         radial: Sequence[float] = (0.0, 0.0, 0.0),
         tangential: Sequence[float] = (0.0, 0.0),
     ) -> Camera:
-        """What is given, and for the rest what is usual.
+        """Complete what is known of a camera by the usual assumptions.
 
         An unknown focal length is taken to be the image's diagonal (a field of view of 53 degrees
         across it), as is usual where people are lifted from single images (CLIFF, Li et al.,
@@ -61,7 +61,7 @@ class Camera:
             tangential: Tangential distortion ``p1, p2``.
 
         Raises:
-            ValueError: If a number is out of range, or there are as many or as few as don't fit.
+            ValueError: If a number is out of range, or the count of numbers is wrong.
         """
         assumed = []
         if size_px is None:
@@ -91,7 +91,7 @@ class Camera:
         return cls(focal, middle, size, (k[0], k[1], k[2]), (p[0], p[1]), tuple(assumed))
 
     def intrinsics(self) -> Intrinsics:
-        """The same as tensors, in double precision."""
+        """Return the intrinsics as tensors in double precision."""
         numbers = (self.f_px, self.c_px, self.radial, self.tangential)
         return Intrinsics(*(torch.tensor(n, dtype=torch.float64) for n in numbers))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,21 +27,14 @@ IMAGES = "coco"
 _PERSON = re.compile(r"(?P<video>.*)/(?P<person>person\d+)")
 
 
-@dataclass(frozen=True)
-class Group:
-    """The takes that one camera saw.
-
-    Attributes:
-        name: The video or the camera.
-        takes: The takes of its people.
-    """
+class Group(NamedTuple):
+    """The takes that one camera saw, and the name of the video or the camera."""
 
     name: str
     takes: list[Take]
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """An opened input.
 
     Attributes:

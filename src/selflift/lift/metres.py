@@ -1,4 +1,4 @@
-r"""From what the lifter says to bodies in metres, in tensor operations alone.
+r"""Bodies in metres from the lifter's output, in tensor operations alone.
 
 The lifter saw a pose enlarged by ``factor``, as if the body stood at its depth ``c``. Set where its
 size in the image puts it, ``c factor`` away, with the depths that it was given, it projects to the
@@ -21,7 +21,7 @@ from selflift.skeleton import Skeleton
 # lies a little below the eyes.
 ANKLE_HEIGHT = 0.039
 HEAD_HEIGHT = {"HeadTop": 1.0, "Head": 0.936, "Nose": 0.915}
-# A person whose left and right, front and back the lifter could tell from fewer has not been seen.
+# With fewer, left and right, front and back can't be distinguished.
 FEWEST_JOINTS = 6
 # The nearest that a joint comes to the camera, as a share of the root's distance.
 NEAREST = 0.01
@@ -30,11 +30,11 @@ NEAREST = 0.01
 def can_be_lifted(
     x_px: Float[Tensor, "batch J 2"], confidence: Float[Tensor, "batch J"], lifter: Lifter
 ) -> Bool[Tensor, "batch"]:
-    """Whether the root was seen, and every joint (``confidences``: enough of them), in a pose.
+    """Return whether the root and every joint (``confidences``: enough of them) were seen.
 
     Args:
         x_px: Keypoints.
-        confidence: 0 marks a missing joint; what its keypoint is doesn't matter.
+        confidence: 0 marks a missing joint, whose keypoint is ignored.
         lifter: The lifter.
     """
     present = confidence > 0
@@ -55,7 +55,7 @@ def in_metres(
     normaliser: Normaliser,
     stature_m: float | Float[Tensor, ""],
 ) -> Float[Tensor, "batch J 3"]:
-    """Bodies in the camera's axes, in metres.
+    """Scale and place bodies in the camera's axes, in metres.
 
     Args:
         x: The 2D positions that were lifted.
@@ -84,7 +84,7 @@ def in_metres(
 
 
 def height_share(skeleton: Skeleton) -> float:
-    """How much of the stature lies between the ankles and the head's joint."""
+    """Return the share of the stature between the ankles and the head's joint."""
     head = skeleton.head
     part = skeleton.parts[head] if skeleton.parts else skeleton.joints[head]
     return HEAD_HEIGHT.get(part, 1.0) - ANKLE_HEIGHT

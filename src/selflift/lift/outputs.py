@@ -8,9 +8,8 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,15 +43,8 @@ WRITERS: dict[str, Callable[[Path, Prediction], None]] = {
 }
 
 
-@dataclass(frozen=True)
-class Part:
-    """An unbroken motion of one person, written as one BVH file.
-
-    Attributes:
-        path: The file.
-        person: The person.
-        rows: The person's rows.
-    """
+class Part(NamedTuple):
+    """An unbroken motion, some rows of one person, and the BVH file to write it to."""
 
     path: Path
     person: LiftedPerson

@@ -37,7 +37,7 @@ class LiftedPerson:
 
     @property
     def there(self) -> np.ndarray:
-        """Whether there is a 3D pose, ``(T,)``."""
+        """Mask of the rows with a 3D pose, ``(T,)``."""
         return np.asarray(self.poses.lifted | self.interpolated)
 
     @property

@@ -2,7 +2,7 @@ r"""Lifting of a user's keypoints: pixels in, 3D poses in metres out.
 
     pixels -> the lifter's layout -> rays -> centre, scale -> lift -> the camera's axes -> metres
 
-The lifter knows no metres. A body is brought to a stated stature by the length of its bones from
+The lifter is unaware of metres. A body is scaled to a given stature by the length of its bones from
 the ankles to the head; how far away it stands follows from its size in the image.
 """
 
@@ -62,7 +62,7 @@ class PoseLifter:
     ) -> None:
         if not lifter.skeleton.legs:
             raise ValueError(
-                f"lifter '{name}': expected a skeleton with two legs, whose length tells the "
+                f"lifter '{name}': expected a skeleton with two legs, whose length gives the "
                 f"person's size, got '{lifter.skeleton.name}'; use selflift.models.Lifter, which "
                 "lifts normalised poses"
             )
@@ -83,7 +83,7 @@ class PoseLifter:
     @classmethod
     def from_checkpoint(
         cls,
-        given: str | PathLike[str],
+        path: str | PathLike[str],
         device: str = "auto",
         precision: str = "auto",
         mirror_average: bool | None = None,
@@ -91,7 +91,7 @@ class PoseLifter:
         """Load bundled weights by name, a checkpoint file, or a run folder's best checkpoint.
 
         Args:
-            given: The name, file or folder.
+            path: The name, file or folder.
             device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
             precision: ``"float32"``, ``"bfloat16"`` or ``"auto"``.
             mirror_average: Whether to average each pose with its mirror image; ``None``: as
@@ -100,8 +100,8 @@ class PoseLifter:
         Raises:
             ValueError: If it is missing or unusable.
         """
-        model = load_model(given, mirror_average)
-        return cls(model.lifter, model.normaliser, str(given), device, precision, model.metadata)
+        model = load_model(path, mirror_average)
+        return cls(model.lifter, model.normaliser, str(path), device, precision, model.metadata)
 
     @property
     def skeleton(self) -> Skeleton:
@@ -133,8 +133,8 @@ class PoseLifter:
             keypoints: Pixels, x right, y down, ``(..., K, 2)``; NaN where a joint is missing.
             skeleton: Their layout, or its name; the lifter's own if ``None``.
             confidence: ``(..., K)``, in [0, 1]; 0 marks a missing joint.
-            size_px: Width and height of the image. What is not given of the camera is assumed, see
-                :meth:`Camera.of`, and the result says so.
+            size_px: Width and height of the image. What is unknown of the camera is assumed, see
+                :meth:`Camera.of`; the result lists the assumptions.
             f_px: Focal length in pixels.
             c_px: Principal point; the image's middle if ``None``.
             camera: All of the camera at once, instead of these three.

@@ -1,4 +1,4 @@
-"""What comes of lifting somebody's keypoints."""
+"""Result of lifting a user's keypoints."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LiftedPoses:
         skeleton: The layout.
         stature_m: The body height at which ``X_m`` is in metres.
         camera: The camera, and what was assumed of it.
-        notes: What one should know about the keypoints, a sentence each.
+        notes: Warnings about the keypoints, a sentence each.
     """
 
     X_m: np.ndarray
@@ -73,7 +73,7 @@ class LiftedPoses:
 
 
 def levelling(up: np.ndarray) -> np.ndarray:
-    """The rotation from the camera's axes to the levelled ones.
+    """Return the rotation from the camera's axes to the levelled ones.
 
     Args:
         up: The vertical in the camera's axes, of length 1, ``(..., 3)``; not along the optical
