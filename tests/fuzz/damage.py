@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,11 @@ WORDS = (
 INTEGERS = (0, 1, -1, 2, 127, 255, 32767, 65535, 2**31 - 1, -(2**31), 10**12, 2**63 - 1, 2**40)
 
 Damage = Callable[[np.random.Generator, bytes], bytes]
+
+
+def pick(rng: np.random.Generator, options: Sequence[Any]) -> Any:
+    """One of the options."""
+    return options[int(rng.integers(len(options)))]
 
 
 def _place(rng: np.random.Generator, data: bytes) -> int:
@@ -66,7 +72,7 @@ def noise(rng: np.random.Generator, data: bytes) -> bytes:
 
 def integer(rng: np.random.Generator, data: bytes) -> bytes:
     """Overwrite a binary integer by an extreme one."""
-    value = INTEGERS[int(rng.integers(len(INTEGERS)))]
+    value = pick(rng, INTEGERS)
     size = int(rng.choice([1, 2, 4, 8]))
     packed = struct.pack("<q", value)[:size]
     if rng.random() < 0.2:
@@ -81,13 +87,13 @@ def number(rng: np.random.Generator, data: bytes) -> bytes:
     if not found:
         return noise(rng, data)
     span = found[int(rng.integers(len(found)))].span()
-    return data[: span[0]] + NUMBERS[int(rng.integers(len(NUMBERS)))] + data[span[1] :]
+    return data[: span[0]] + pick(rng, NUMBERS) + data[span[1] :]
 
 
 def word(rng: np.random.Generator, data: bytes) -> bytes:
     """Insert what upsets parsers."""
     start = _place(rng, data)
-    return data[:start] + WORDS[int(rng.integers(len(WORDS)))] + data[start:]
+    return data[:start] + pick(rng, WORDS) + data[start:]
 
 
 def line(rng: np.random.Generator, data: bytes) -> bytes:
@@ -107,30 +113,18 @@ def line(rng: np.random.Generator, data: bytes) -> bytes:
 def other(rng: np.random.Generator, data: bytes) -> bytes:
     """Something else altogether."""
     made = rng.integers(0, 256, int(rng.integers(0, 300)), np.uint8).tobytes()
-    return (b"", made, b"PK\x03\x04" + made, b"\x89HDF\r\n\x1a\n" + made, data[::-1])[
-        int(rng.integers(5))
-    ]
+    return pick(rng, (b"", made, b"PK\x03\x04" + made, b"\x89HDF\r\n\x1a\n" + made, data[::-1]))
 
 
 BINARY: tuple[Damage, ...] = (flip, flip, cut, drop, repeat, noise, integer, integer, other)
 TEXT: tuple[Damage, ...] = (
-    flip,
-    cut,
-    drop,
-    repeat,
-    noise,
-    number,
-    number,
-    number,
-    word,
-    line,
-    other,
-)
+    flip, cut, drop, repeat, noise, number, number, number, word, line, other
+)  # fmt: skip
 
 
 def damaged(rng: np.random.Generator, data: bytes, text: bool) -> bytes:
     """The bytes with one to three kinds of damage."""
     kinds = TEXT if text else BINARY
     for _ in range(int(rng.integers(1, 4))):
-        data = kinds[int(rng.integers(len(kinds)))](rng, data)
+        data = pick(rng, kinds)(rng, data)
     return data

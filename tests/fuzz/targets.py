@@ -9,6 +9,10 @@ import selflift.train.trainer  # noqa: F401
 from tests.fuzz.binary_formats import BINARY_FORMATS
 from tests.fuzz.own_formats import OWN_FORMATS
 from tests.fuzz.target import Target
-from tests.fuzz.text_formats import TEXT_FORMATS
+from tests.fuzz.text_configs import TEXT_CONFIGS
+from tests.fuzz.text_keypoints import TEXT_KEYPOINTS
+from tests.fuzz.text_motion import TEXT_MOTION
 
-TARGETS: tuple[Target, ...] = (*OWN_FORMATS, *BINARY_FORMATS, *TEXT_FORMATS)
+TARGETS: tuple[Target, ...] = (
+    *OWN_FORMATS, *BINARY_FORMATS, *TEXT_KEYPOINTS, *TEXT_MOTION, *TEXT_CONFIGS
+)  # fmt: skip

@@ -19,57 +19,28 @@ from typing import IO, Any, Literal, NoReturn
 
 import numpy as np
 
-from selflift.files.untrusted import MOST_DEPTH, MOST_ITEMS, ImportFileError
+from selflift.files.untrusted import MOST_ITEMS, ImportFileError
 
 # As NumPy's pickles spell types: numbers, texts and objects. Dates and records are not read.
 _TYPES = re.compile(r"b1|[iu][1248]|f(2|4|8|12|16)|c(8|16|24|32)|[SU][0-9]{1,9}|O[48]?")
 _ORDERS: dict[str, Literal["<", ">", "=", "|"]] = {"<": "<", ">": ">", "=": "=", "|": "|"}
-_LEAVES = (str, bytes, bytearray, int, float, complex, type(None), np.generic)
 
 
 def load_arrays(stream: IO[bytes]) -> Any:
-    """Load a pickle of NumPy arrays and plain containers.
+    """Load a pickle of NumPy arrays and plain containers; for use in a child process.
 
     Raises:
         ImportFileError: If it holds anything else; nothing of it is run.
         Exception: Whatever a corrupt pickle makes the unpickler raise.
     """
     # Text of Python 2 is latin1, as NumPy's own files from then need it.
-    return _plain(_ArraysOnly(stream, encoding="latin1").load(), {})
+    return _ArraysOnly(stream, encoding="latin1").load()
 
 
 def check_text(array: np.ndarray) -> None:
     """Raise ValueError if an array of texts holds numbers that are no characters."""
     if array.dtype.kind == "U":
         array.tolist()
-
-
-def _plain(value: Any, made: dict[int, Any], depth: int = 0) -> Any:
-    """Copy containers, with arrays in place of their stand-ins; what is shared stays shared."""
-    if isinstance(value, _LEAVES):
-        return value
-    if depth > MOST_DEPTH:
-        raise ImportFileError(f"expected values nested at most {MOST_DEPTH} deep, got deeper ones")
-    if id(value) not in made:
-        if isinstance(value, _Array) and not value.value.dtype.hasobject:
-            copy: Any = value.value
-        elif type(value) is dict:
-            copy = {
-                _plain(k, made, depth + 1): _plain(v, made, depth + 1) for k, v in value.items()
-            }
-        elif type(value) in (list, tuple, set, frozenset):
-            copy = type(value)([_plain(part, made, depth + 1) for part in value])
-        elif isinstance(value, _Array):
-            copy = np.empty(value.value.size, object)
-            for n, part in enumerate(value.value.flat):
-                copy[n] = _plain(part, made, depth + 1)
-            copy = copy.reshape(value.value.shape)
-        else:
-            raise ImportFileError(
-                f"expected only NumPy arrays and plain containers, got {type(value).__name__}"
-            )
-        made[id(value)] = copy
-    return made[id(value)]
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -104,10 +75,11 @@ class _Type:
         self.dtype = self.dtype.newbyteorder(_ORDERS[state[1]])
 
 
-class _Array:
-    """Array under construction: pickles make it first and then set its state."""
+class _Array(np.ndarray):
+    """Array whose state is checked before NumPy sees it; it pickles as an ordinary one."""
 
-    value: np.ndarray
+    def __new__(cls, *_: Any) -> Any:
+        raise ImportFileError("expected an array with a shape and a type, got a corrupt one")
 
     def __setstate__(self, state: Any) -> None:
         if not (isinstance(state, tuple) and len(state) == 5 and isinstance(state[2], _Type)):
@@ -115,24 +87,27 @@ class _Array:
         _, shape, described, fortran, data = state
         if not (isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)):
             raise ImportFileError(f"expected the shape of an array, got {shape!r:.40}")
-        dtype, order = described.dtype, "F" if fortran else "C"
-        if dtype.hasobject and type(data) is list:
-            flat = np.empty(len(data), object)
-            flat[:] = data
-        else:
-            # Bytes of Python 2 come as text.
-            data = data.encode("latin1") if isinstance(data, str) else data
-            flat = np.frombuffer(bytearray(data), dtype)
-            flat = flat.astype(dtype.newbyteorder("="), copy=False)
+        dtype, count = described.dtype, math.prod(shape)
+        # Bytes of Python 2 come as text.
+        data = data.encode("latin1") if isinstance(data, str) else data
+        fits = type(data) is (list if dtype.hasobject else bytes) and self.shape == (0,)
         # Zeros would hide that the others are too large.
-        huge = math.prod(n or 1 for n in shape) > max(flat.size, MOST_ITEMS)
-        if flat.size != math.prod(shape) or huge:
+        huge = math.prod(n or 1 for n in shape) > max(count, MOST_ITEMS)
+        if not fits or huge or len(data) != count * (1 if dtype.hasobject else dtype.itemsize):
             raise ImportFileError(
                 f"expected the content of an array {dtype} {shape}, got more, less or something "
                 "else"
             )
-        check_text(flat)
-        self.value = flat.reshape(shape, order=order)
+        checked: Any = (1, shape, dtype, bool(fortran), data)
+        super().__setstate__(checked)
+        check_text(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.view(np.ndarray).__reduce_ex__(protocol)
+
+
+def _array(*_: Any) -> Any:
+    return np.ndarray.__new__(_Array, 0, np.int8)
 
 
 class _Function:
@@ -150,17 +125,17 @@ class _Function:
         raise ImportFileError("expected only arrays to have a state, got a function's")
 
 
-def _of_buffer(data: Any, described: Any, shape: Any, order: Any, *_: Any) -> _Array:
+def _of_buffer(data: Any, described: Any, shape: Any, order: Any, *_: Any) -> np.ndarray:
     # NumPy's protocol 5.
-    array = _Array()
-    array.__setstate__((1, shape, described, order == "F", data))
+    array = _array()
+    array.__setstate__((1, shape, described, order == "F", bytes(memoryview(data))))
     return array
 
 
 def _scalar(described: Any, data: Any) -> Any:
-    array = _Array()
-    array.__setstate__((1, (), described, False, data))
-    return array.value[()]
+    array = _array()
+    array.__setstate__((1, (1,), described, False, data))
+    return array.view(np.ndarray)[0]
 
 
 def _encode(text: str, encoding: str) -> bytes:
@@ -173,7 +148,7 @@ def _encode(text: str, encoding: str) -> bytes:
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Type,
-    ("numpy.core.multiarray", "_reconstruct"): _Function(lambda *_: _Array()),
+    ("numpy.core.multiarray", "_reconstruct"): _Function(_array),
     ("numpy.core.multiarray", "scalar"): _Function(_scalar),
     ("numpy.core.numeric", "_frombuffer"): _Function(_of_buffer),
     ("collections", "OrderedDict"): dict,
