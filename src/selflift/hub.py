@@ -4,7 +4,7 @@
     lifter = HubLifter.from_pretrained("folder")            # or "somebody/a-model"
 
 A folder has ``model.safetensors`` (see :mod:`selflift.checkpoint`; it is all that is needed, and
-``selflift.load`` reads it, too), ``config.json`` (what the weights' metadata tell, for readers) and
+``selflift.load`` reads it, too), ``config.json`` (the weights' metadata, for readers) and
 ``README.md`` (the model card).
 """
 
@@ -30,7 +30,7 @@ except ImportError as error:
     ) from error
 
 FILES = CONFIG, WEIGHTS = "config.json", "model.safetensors"
-# What a network's results depend on.
+# The settings that a network's results depend on.
 DECISIVE = ("lifter", "normaliser")
 LONGEST_CONFIG = 2**22
 
@@ -40,8 +40,8 @@ CARD = """---
 
 # A lifter of 2D human keypoints
 
-It takes keypoints in pixels and gives 3D poses in metres; it has learned so from 2D keypoints
-alone, with selflift {{ version }}.
+It lifts keypoints in pixels to 3D poses in metres; it was trained on 2D keypoints alone, with
+selflift {{ version }}.
 
 ```python
 from selflift.hub import HubLifter
@@ -77,7 +77,7 @@ class HubLifter(
             temporary.write_text(json.dumps(content.metadata, indent=2) + "\n", encoding="utf-8")
 
     def generate_model_card(self, *args: Any, **kwargs: Any) -> ModelCard:
-        """The model card; ``about`` says what only its trainer knows."""
+        """The model card; ``about`` is for what only its trainer knows."""
         facts = {
             "version": self.metadata.get("selflift", selflift.__version__),
             "layout": self.skeleton.name,
@@ -101,14 +101,14 @@ class HubLifter(
         device: str = "auto",
         precision: str = "auto",
     ) -> HubLifter:
-        """From a folder, or a model on the Hub.
+        """Load a lifter from a folder, or a model on the Hub.
 
         Args:
             pretrained_model_name_or_path: The folder, or the model's name there.
-            force_download: Whether to fetch what is cached already.
+            force_download: Whether to download cached files again.
             token: The Hub's access token.
-            cache_dir: Where fetched files are kept.
-            local_files_only: Whether to ask nobody and take what is cached.
+            cache_dir: Folder of the cache.
+            local_files_only: Whether to use the cache only, without the network.
             revision: Branch, tag or commit.
             device: As for :func:`selflift.load`.
             precision: As for :func:`selflift.load`.
@@ -166,12 +166,12 @@ def _cached(name: str, file: str, where: dict[str, Any]) -> Path:
 
 
 def _check_config(path: Path, lifter: PoseLifter) -> None:
-    """Refuse a config that says something else than the weights: somebody expects it to matter."""
+    """Refuse a config that contradicts the weights, since editing it would have no effect."""
     try:
         if path.stat().st_size > LONGEST_CONFIG:
             raise ValueError("it is too long")
         config = json.loads(path.read_text(encoding="utf-8"))
-        told = {name: config[name] for name in DECISIVE}
+        stated = {name: config[name] for name in DECISIVE}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
         raise ValueError(
@@ -179,9 +179,8 @@ def _check_config(path: Path, lifter: PoseLifter) -> None:
             f"({reason}); write it by save_pretrained"
         ) from error
     own = json.loads(json.dumps({name: lifter.metadata[name] for name in DECISIVE}))
-    if wrong := [name for name in DECISIVE if told[name] != own[name]]:
+    if wrong := [name for name in DECISIVE if stated[name] != own[name]]:
         raise ValueError(
             f"hub '{path}': expected the {' and '.join(wrong)} that the weights in {WEIGHTS} are "
-            "for, got another; the file is there to be read, changing it changes nothing: write "
-            "both by save_pretrained"
+            "for, got another; editing it has no effect: write both by save_pretrained"
         )

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from selflift.export.program import OLDEST_TORCH
+from selflift.export.model_files import OLDEST_TORCH
 from selflift.geometry.normalise import Normaliser
 from selflift.lift import LiftedPoses, PoseLifter
 from selflift.models import Lifter

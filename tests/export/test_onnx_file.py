@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from selflift.export import INPUTS, OUTPUTS, check, export_onnx, onnx_file
+from selflift.export import INPUTS, OUTPUTS, export_onnx, model_files
 from selflift.skeleton import H36M_17
 from tests.export.lifters import answer, asked, assert_same, needs_tracing, pose_lifter
 
@@ -53,14 +53,14 @@ def test_a_file_that_computes_something_else_is_not_written(
 ) -> None:
     path = tmp_path / "lifter.onnx"
     path.write_bytes(b"an earlier file")
-    monkeypatch.setattr(check, "TOLERANCE", -1.0)
+    monkeypatch.setattr(model_files, "TOLERANCE", -1.0)
     with pytest.raises(ValueError, match="lifter.onnx': .*apart; nothing was written"):
         export_onnx(pose_lifter("plain"), path)
     assert path.read_bytes() == b"an earlier file" and list(tmp_path.iterdir()) == [path]
 
 
 def test_metadata_are_texts_that_name_the_bones() -> None:
-    told = onnx_file.metadata(onnx_file.PixelLifter(pose_lifter("plain")))
+    told = model_files.metadata(model_files.PixelLifter(pose_lifter("plain")))
     assert all(isinstance(text, str) for text in told.values())
     assert json.loads(told["bones"]) == [list(bone) for bone in H36M_17.bones]
     assert told["elevation_head"] == "false" and told["root"] == "0"

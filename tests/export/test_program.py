@@ -11,7 +11,7 @@ import torch
 from torch.torch_version import TorchVersion
 
 from selflift import device
-from selflift.export import check, export_onnx, export_program
+from selflift.export import export_onnx, export_program, model_files
 from selflift.lift import PoseLifter
 from tests.export.lifters import answer, asked, assert_same, needs_tracing, pose_lifter
 
@@ -39,7 +39,7 @@ def test_a_saved_program_gives_the_pose_lifters_numbers(tmp_path: Path, kind: st
 def test_a_program_that_computes_something_else_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "TOLERANCE", -1.0)
+    monkeypatch.setattr(model_files, "TOLERANCE", -1.0)
     with pytest.raises(ValueError, match="apart; nothing was written"):
         export_program(pose_lifter("plain"), tmp_path / "lifter.pt2")
     assert list(tmp_path.iterdir()) == []

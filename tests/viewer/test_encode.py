@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from selflift.skeleton import COCO_17_HIP, H36M_17, Skeleton
 from selflift.viewer import Person
-from selflift.viewer.encode import choose_step, encode_person
+from selflift.viewer.html_page import choose_step, encode_person
 
 MakePerson = Callable[..., Person]
 
@@ -101,7 +101,7 @@ def test_a_joint_with_one_coordinate_is_missing(make_person: MakePerson) -> None
 @given(st.lists(st.integers(0, 2**40), min_size=1, max_size=30))
 @settings(max_examples=50, deadline=None)
 def test_numbers_survive_as_text(values: list[int]) -> None:
-    from selflift.viewer.encode import _text
+    from selflift.viewer.html_page import _text
 
     assert numbers(_text(np.array(values))) == values
 

@@ -11,7 +11,7 @@ import pytest
 
 from selflift.skeleton import H36M_17
 from selflift.viewer import Person, render
-from tests.viewer.test_page import EVIL, Document
+from tests.viewer.test_html_page import EVIL, Document
 from tests.viewer.test_script import similar
 
 MakePerson = Callable[..., Person]

@@ -10,7 +10,7 @@ import pytest
 
 from selflift.skeleton import COCO_17_HIP, H36M_17, Skeleton
 from selflift.viewer import Person
-from selflift.viewer.encode import encode_person
+from selflift.viewer.html_page import encode_person
 from tests.viewer.conftest import filmed
 
 MakePerson = Callable[..., Person]
@@ -58,7 +58,7 @@ def test_decoding_inverts_encoding(run_js: RunJs, skeleton: Skeleton) -> None:
 
 
 def test_numbers_beyond_32_bits_survive(run_js: RunJs) -> None:
-    from selflift.viewer.encode import _text
+    from selflift.viewer.html_page import _text
 
     values = [0, 1, 127, 128, 2**31, 2**32, 2**45, 3]
     assert run_js("decodeNumbers", _text(np.array(values))) == values

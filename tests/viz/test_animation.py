@@ -15,8 +15,8 @@ from matplotlib.colors import same_color
 from selflift.geometry.axes import turn_axes
 from selflift.skeleton import H36M_17
 from selflift.viz import animate
+from selflift.viz.animation import SHADOW_COLOUR
 from selflift.viz.drawing import PEOPLE_COLOURS
-from selflift.viz.stage import SHADOW_COLOUR
 
 RNG = np.random.default_rng(0)
 AWAY = np.array([0.0, 0.0, 30.0])

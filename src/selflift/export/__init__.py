@@ -13,8 +13,7 @@ Inputs, float32: ``keypoints`` (B, J, 2) and ``confidence`` (B, J) in the lifter
 ``elevation_rad`` (B). ``docs/export.md`` shows how the files are used.
 """
 
-from selflift.export.module import INPUTS, OUTPUTS, PixelLifter
-from selflift.export.onnx_file import export_onnx
-from selflift.export.program import export_program
+from selflift.export.model_files import export_onnx, export_program
+from selflift.export.pixel_lifter import INPUTS, OUTPUTS, PixelLifter
 
 __all__ = ["INPUTS", "OUTPUTS", "PixelLifter", "export_onnx", "export_program"]

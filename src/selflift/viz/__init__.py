@@ -10,19 +10,26 @@ animations, as the value of a cell.
 """
 
 from selflift.viz.animation import PoseAnimation, animate
-from selflift.viz.cycles import plot_cycle
-from selflift.viz.drawing import LEFT_COLOUR, RIGHT_COLOUR, TRUNK_COLOUR, bone_colours
+from selflift.viz.animation_files import save_animation
+from selflift.viz.drawing import (
+    LEFT_COLOUR,
+    RIGHT_COLOUR,
+    SIDE_VIEW_DEG,
+    TRUNK_COLOUR,
+    bone_colours,
+    plot_pose_2d,
+    plot_pose_3d,
+)
 from selflift.viz.figures import (
     ExamplePose,
     SamplePose,
     figure_cycle,
     figure_poses,
     figure_samples,
+    plot_cycle,
 )
-from selflift.viz.films import save_animation
-from selflift.viz.page import save_figure
-from selflift.viz.poses import plot_pose
-from selflift.viz.views import SIDE_VIEW_DEG, plot_pose_2d, plot_pose_3d
+from selflift.viz.panels import save_figure
+from selflift.viz.pose_figure import plot_pose
 
 __all__ = [
     "LEFT_COLOUR", "RIGHT_COLOUR", "SIDE_VIEW_DEG", "TRUNK_COLOUR", "ExamplePose", "PoseAnimation",

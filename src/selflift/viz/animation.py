@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from selflift.geometry.axes import turn_axes
 from selflift.skeleton import Skeleton
 from selflift.viz.drawing import (
     PEOPLE_COLOURS,
     Bodies,
-    centre,
-    extent,
-    frame_around,
-    half_size,
+    box_of,
+    frame,
     plain_panel,
+    view,
 )
-from selflift.viz.given import Poses, layout_of, poses_of
-from selflift.viz.page import LEGEND, add_legend, new_figure
-from selflift.viz.stage import Stage
-from selflift.viz.views import view
+from selflift.viz.panels import LEGEND, add_legend, new_figure
+from selflift.viz.pose_figure import Poses, poses_of
 
-# What is drawn of a clip unless `every` says otherwise.
+# At most so many frames of a clip are drawn unless `every` is given.
 MOST_FPS, MOST_FRAMES = 30.0, 600
 HEIGHT = 4.2
 NARROWEST, WIDEST = 0.62, 1.7
 BOLD = 1.35
 # Of a notebook, at most.
 EMBED_MB = 60.0
+FLOOR_COLOUR, GRID_COLOUR, SHADOW_COLOUR = "#F4F4F4", "#DDDDDD", "#CFCFCF"
+SHADOW_WIDTH = 2.6
+RIM_POINTS = 96
+# The floor reaches so much further than the people, and has about so many squares across.
+BEYOND, SQUARES = 1.15, 7
 
 
 class PoseAnimation(FuncAnimation):
@@ -47,7 +50,7 @@ class PoseAnimation(FuncAnimation):
     fps: float
 
     def __del__(self) -> None:
-        """Nothing: matplotlib warns here of windows that never came to be; there is no window."""
+        """Do nothing: matplotlib warns here of animations that were never shown in a window."""
 
     def _repr_html_(self) -> str:
         if mpl.rcParams["animation.html"] == "html5":
@@ -94,11 +97,10 @@ def animate(
     Raises:
         ValueError: If shapes don't fit, a number is out of range, or there is nothing to draw.
     """
-    layout = layout_of(skeleton)
-    X = poses_of(poses_3d, "poses_3d", layout, (3,), ("P", "T"))
+    X, layout = poses_of(poses_3d, "poses_3d", skeleton, (3,), ("P", "T"))
     x = None
     if poses_2d is not None:
-        x = poses_of(poses_2d, "poses_2d", layout, (2,), ("P", "T")) * [1, -1]
+        x = poses_of(poses_2d, "poses_2d", layout, (2,), ("P", "T"))[0] * [1, -1]
         if x.shape[:2] != X.shape[:2]:
             raise ValueError(
                 f"poses_2d: expected {X.shape[0]} people in {X.shape[1]} frames, as in poses_3d, "
@@ -141,11 +143,9 @@ def _set_up(
     X: np.ndarray, x: np.ndarray | None, skeleton: Skeleton, azimuths: np.ndarray,
     elevation_deg: float, fps: float,
 ) -> tuple[Figure, Any]:  # fmt: skip
-    people = len(X)
-    # The stage knows where the middle is only after it was made, so its panel comes first.
     figure = new_figure(1, 1)
-    ax = figure.add_axes((0, 0, 1, 1))
-    stage = Stage(ax, X, skeleton)
+    ax = figure.add_axes((0, 0, 1, 1), label="3D")
+    stage = _Stage(ax, X, skeleton)
     X = X - stage.middle
     seen = [view(X[:, t], a, elevation_deg) for t, a in enumerate(azimuths)]
     rim = np.stack([view(stage.rim, a, elevation_deg)[0] for a in azimuths])
@@ -154,19 +154,14 @@ def _set_up(
     if x is not None:
         panels.insert(0, (figure.add_axes((0, 0, 1, 1), label="2D"), x))
     clock = _lay_out(figure, panels)
-    solid = Bodies(ax, skeleton, people, bold=BOLD)
-    flat = None if x is None else Bodies(panels[0][0], skeleton, people, bold=BOLD)
-    names = [_Names(panel, people) for panel, _ in panels]
-    add_legend(figure, people=people)
+    people = [_People(panel, skeleton, len(X)) for panel, _ in panels]
+    add_legend(figure, people=len(X))
 
     def draw(t: int) -> list[Any]:
-        points, depth = seen[t]
         stage.move(X[:, t], float(azimuths[t]), elevation_deg)
-        solid.move(points, depth)
-        names[-1].move(points)
-        if flat is not None and x is not None:
-            flat.move(x[:, t])
-            names[0].move(x[:, t])
+        people[-1].move(*seen[t])
+        if x is not None:
+            people[0].move(x[:, t])
         clock.set_text(f"{t / fps:.2f} s")
         return []
 
@@ -174,12 +169,10 @@ def _set_up(
     return figure, draw
 
 
-def _lay_out(figure: Figure, panels: list[tuple[Axes, np.ndarray]]) -> Any:
-    """Panels side by side, each as wide as what it holds, within bounds; returns the clock."""
-    widths = []
-    for _, points in panels:
-        wide, high = extent(points)
-        widths.append(HEIGHT * min(max(wide / max(high, 1e-9), NARROWEST), WIDEST))
+def _lay_out(figure: Figure, panels: list[tuple[Axes, np.ndarray]]) -> Text:
+    """Panels side by side, each as wide as its content, within bounds; returns the clock."""
+    sizes = [box_of(points)[1] for _, points in panels]
+    widths = [HEIGHT * min(max(w / max(h, 1e-9), NARROWEST), WIDEST) for w, h in sizes]
     gap, top = 0.1, 0.3 if len(panels) > 1 else 0.1
     width = max(sum(widths) + gap * (len(widths) + 1), 4.6)
     height = HEIGHT + top + LEGEND
@@ -190,40 +183,89 @@ def _lay_out(figure: Figure, panels: list[tuple[Axes, np.ndarray]]) -> Any:
     for (ax, points), wide in zip(panels, widths, strict=True):
         ax.set_position((left / width, LEGEND / height, wide / width, HEIGHT / height))
         plain_panel(ax)
-        frame_around([ax], centre(points), half_size(points, np.array([wide, HEIGHT])))
+        frame([ax], points, (wide, HEIGHT))
         if len(panels) > 1:
             figure.text(
-                (left + wide / 2) / width, 1 - top / 2 / height, "3D" if ax.get_label() != "2D"
-                else "2D", ha="center", va="center", fontsize=10,
+                (left + wide / 2) / width, 1 - top / 2 / height, str(ax.get_label()), ha="center",
+                va="center", fontsize=10,
             )  # fmt: skip
         left += wide + gap
-    return panels[-1][0].text(
-        0.985, 0.015, "", transform=panels[-1][0].transAxes, ha="right", va="bottom", fontsize=9,
+    ax = panels[-1][0]
+    return ax.text(
+        0.985, 0.015, "", transform=ax.transAxes, ha="right", va="bottom", fontsize=9,
         color="#777777",
     )  # fmt: skip
 
 
-@dataclass
-class _Names:
-    """The numbers of several people, above their heads."""
+class _People:
+    """People in a panel; several have numbers above their heads."""
 
-    ax: Axes
-    people: int
-
-    def __post_init__(self) -> None:
-        shown = range(self.people if self.people > 1 else 0)
+    def __init__(self, ax: Axes, skeleton: Skeleton, people: int) -> None:
+        self._bodies = Bodies(ax, skeleton, people, bold=BOLD)
         self._texts = [
-            self.ax.annotate(
+            ax.annotate(
                 str(p + 1), (0, 0), (0, 5), textcoords="offset points", ha="center", fontsize=9,
                 color=PEOPLE_COLOURS[p % len(PEOPLE_COLOURS)], fontweight="bold", zorder=4,
             )
-            for p in shown
+            for p in range(people if people > 1 else 0)
         ]  # fmt: skip
 
-    def move(self, points: np.ndarray) -> None:
-        """Put them above the highest joint of people ``(P, J, 2)``; nobody's is hidden."""
+    def move(self, points: np.ndarray, depth: np.ndarray | None = None) -> None:
+        """Move them to ``(P, J, 2)``, and each number above the highest joint; NaN is hidden."""
+        self._bodies.move(points, depth)
         for text, body in zip(self._texts, points, strict=False):
             there = body[np.isfinite(body).all(-1)]
             text.set_visible(len(there) > 0)
             if len(there):
                 text.xy = tuple(there[there[:, 1].argmax()])
+
+
+class _Stage:
+    """A round floor with a grid, as high as a clip's lowest joint, and shadows on it.
+
+    Attributes:
+        middle: The centre of a turning view, ``(3,)``.
+        rim: Points on the floor's edge, ``(96, 3)``, from the middle.
+    """
+
+    def __init__(self, ax: Axes, X: np.ndarray, skeleton: Skeleton) -> None:
+        flat = X.reshape(-1, 3)
+        flat = flat[np.isfinite(flat).all(-1)]
+        self.middle = (flat.min(0) + flat.max(0)) / 2
+        self._floor = float(flat[:, 1].max() - self.middle[1])
+        reach = np.linalg.norm((flat - self.middle)[:, [0, 2]], axis=-1).max()
+        tall = float(np.ptp(flat[:, 1]))
+        self._radius = BEYOND * max(float(reach), 0.3 * tall, 1e-9)
+        angle = np.linspace(0, 2 * np.pi, RIM_POINTS)
+        self.rim = self._radius * np.stack([np.cos(angle), 0 * angle, np.sin(angle)], -1)
+        self.rim[:, 1] = self._floor
+        self._lines = self._grid()
+        self._bones = np.array(skeleton.bones, dtype=int).reshape(-1, 2)
+        self._disc = PolyCollection([], facecolors=FLOOR_COLOUR, edgecolors=GRID_COLOUR, zorder=0)
+        self._squares = LineCollection([], colors=GRID_COLOUR, linewidths=0.8, zorder=0.5)
+        self._shadows = LineCollection(
+            [], colors=SHADOW_COLOUR, linewidths=SHADOW_WIDTH, capstyle="round", zorder=1
+        )
+        for artist in (self._disc, self._squares, self._shadows):
+            ax.add_collection(artist, autolim=False)
+
+    def move(self, X: np.ndarray, azimuth_deg: float, elevation_deg: float) -> None:
+        """Draw another view, and the shadows of people ``(P, J, 3)``, from the middle."""
+        self._disc.set_verts([view(self.rim, azimuth_deg, elevation_deg)[0]])
+        self._squares.set_segments(list(view(self._lines, azimuth_deg, elevation_deg)[0]))
+        fallen = X.copy()
+        fallen[..., 1] = np.where(np.isfinite(X).all(-1), self._floor, np.nan)
+        ends = view(fallen, azimuth_deg, elevation_deg)[0][:, self._bones].reshape(-1, 2, 2)
+        self._shadows.set_segments(list(ends[np.isfinite(ends).all((1, 2))]))
+
+    def _grid(self) -> np.ndarray:
+        """Chords of the floor, ``(L, 2, 3)``, at distances of 1, 2 or 5 times a power of 10."""
+        rough = 2 * self._radius / SQUARES
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = power * min((1, 2, 5, 10), key=lambda m: abs(math.log(m * power / rough)))
+        at = step * np.arange(-math.floor(self._radius / step), math.floor(self._radius / step) + 1)
+        half = np.sqrt(np.maximum(self._radius**2 - at**2, 0))
+        level = np.full_like(at, self._floor)
+        along = [np.stack([at, level, sign * half], -1) for sign in (-1, 1)]
+        across = [np.stack([sign * half, level, at], -1) for sign in (-1, 1)]
+        return np.concatenate([np.stack(along, 1), np.stack(across, 1)])

@@ -1,11 +1,8 @@
-"""Bodies in one panel: their bones and joints, sides told by colours, the nearer over the farther.
-
-Positions reach this module as ``(P, J, 2)``, y up, with depths ``(P, J)``: views are taken in
-:mod:`selflift.viz.views`.
-"""
+"""Bodies in one panel: views, bones and joints, colours of sides, near limbs over far ones."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,15 +22,16 @@ BONE_WIDTH, HALO_WIDTH, PALE_WIDTH = 2.2, 3.8, 6.5
 JOINT_AREA = 9.0
 FAINTEST, PALE = 0.15, 0.28
 MARGIN = 1.12
-# Panels are taller than wide, as most bodies are; inches.
-PANEL_WIDTH, PANEL_HEIGHT = 1.75, 2.2
+# Width and height of a panel, which is taller than wide as most bodies are; inches.
+PANEL = (1.75, 2.2)
+SIDE_VIEW_DEG = 90.0
 
 
 class Bodies:
     """The people of one panel, as artists that can be moved.
 
     Args:
-        ax: Where to draw.
+        ax: The panel.
         skeleton: The layout.
         people: ``P``; each has a trunk of its own colour.
         pale: Whether they are drawn broad and pale, to lie under others.
@@ -53,7 +51,7 @@ class Bodies:
             # Tints, not transparent colours, which would add up where bones meet.
             self._colours = 1 - PALE * (1 - self._colours)
             self._colours[..., 3] = 1
-        # White along each bone tells at crossings which is the nearer.
+        # White along each bone shows at crossings which is the nearer.
         halo = withStroke(linewidth=bold * HALO_WIDTH, foreground="white", capstyle="butt")
         self._lines = LineCollection(
             [], linewidths=bold * (PALE_WIDTH if pale else BONE_WIDTH), capstyle="round",
@@ -67,11 +65,11 @@ class Bodies:
     def move(
         self, points: np.ndarray, depth: np.ndarray | None = None, seen: np.ndarray | None = None
     ) -> None:
-        """Put the people elsewhere.
+        """Move the people.
 
         Args:
             points: ``(P, J, 2)``, y up; a joint that is NaN is left out, with its bones.
-            depth: ``(P, J)``; what is nearer covers what is farther. None: in the layout's order.
+            depth: ``(P, J)``; the nearer covers the farther. None: in the layout's order.
             seen: Confidences, ``(P, J)``: joints below 1 are fainter; those of 0 are left out.
         """
         colours = self._colours
@@ -81,7 +79,6 @@ class Bodies:
             colours[..., 3] *= FAINTEST + (1 - FAINTEST) * np.clip(np.nan_to_num(seen), 0, 1)
         ends, shades = points[:, self._bones].reshape(-1, 2, 2), colours[:, self._bones[:, 1]]
         # A bone is as faint as the fainter of its ends.
-        shades = shades.copy()
         shades[..., 3] = colours[:, self._bones, 3].min(-1)
         shades = shades.reshape(-1, 4)
         order = np.arange(len(ends))
@@ -101,58 +98,95 @@ def bone_colours(skeleton: Skeleton) -> list[str]:
     return [_colour(child, skeleton, TRUNK_COLOUR) for _, child in skeleton.bones]
 
 
+def view(
+    X: np.ndarray, azimuth_deg: float, elevation_deg: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Orthographic view of positions after a turn about the vertical.
+
+    Args:
+        X: ``(..., 3)`` in camera axes.
+        azimuth_deg: The turn; 0 degrees is the camera's own view, at 90 degrees depth grows to the
+            right.
+        elevation_deg: How far the viewer then looks down; at 90 degrees from straight above.
+
+    Returns:
+        Right and up, ``(..., 2)``; and depth, ``(...)``.
+    """
+    c, s = math.cos(math.radians(azimuth_deg)), math.sin(math.radians(azimuth_deg))
+    x, up, z = X[..., 0], -X[..., 1], X[..., 2]
+    right, away = c * x + s * z, c * z - s * x
+    c, s = math.cos(math.radians(elevation_deg)), math.sin(math.radians(elevation_deg))
+    return np.stack([right, c * up + s * away], axis=-1), c * away - s * up
+
+
+def plot_pose_2d(ax: Axes, pose_2d: np.ndarray, skeleton: Skeleton) -> None:
+    """Draw a 2D pose, y down as in the image.
+
+    Args:
+        ax: The panel.
+        pose_2d: ``(J, 2)``, any unit; a joint that is NaN is left out, with its bones.
+        skeleton: The layout.
+    """
+    points = pose_2d * [1, -1]
+    Bodies(ax, skeleton).move(points[None])
+    plain_panel(ax)
+    frame([ax], points)
+
+
+def plot_pose_3d(ax: Axes, X: np.ndarray, skeleton: Skeleton, azimuth_deg: float = 0.0) -> None:
+    """Draw an orthographic view of a 3D pose; the nearer covers the farther.
+
+    Args:
+        ax: The panel.
+        X: ``(J, 3)`` in camera axes, any unit.
+        skeleton: The layout.
+        azimuth_deg: Turn about the vertical (the camera's y axis) before drawing; see :func:`view`.
+    """
+    points, depth = view(X, azimuth_deg)
+    Bodies(ax, skeleton).move(points[None], depth[None])
+    plain_panel(ax)
+    frame([ax], points)
+
+
 def plain_panel(ax: Axes) -> None:
-    """No ticks, a pale frame."""
+    """Remove the ticks and make the frame pale."""
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
         spine.set_color("#CCCCCC")
 
 
-def frame(axes: Sequence[Axes], points: np.ndarray, panel: tuple[float, float] = (1, 1)) -> None:
-    """Limits that hold all points, the same in every panel, undistorted.
+def box_of(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Middle and size of the box around points ``(..., 2)``; zeros if all are NaN."""
+    flat = points.reshape(-1, 2)
+    flat = flat[np.isfinite(flat).all(-1)]
+    low, high = (flat.min(0), flat.max(0)) if len(flat) else (np.zeros(2), np.zeros(2))
+    return (low + high) / 2, high - low
+
+
+def half_size(points: np.ndarray, panel: tuple[float, float]) -> np.ndarray:
+    """Half the width and height, of the panel's proportions, that hold points, with a margin."""
+    shape = np.array(panel, dtype=float)
+    return MARGIN * shape * max(float((box_of(points)[1] / 2 / shape).max()), 1e-9)
+
+
+def frame(
+    axes: Sequence[Axes], points: np.ndarray, panel: tuple[float, float] = PANEL,
+    half: np.ndarray | None = None,
+) -> None:  # fmt: skip
+    """Set undistorted limits, the same in every panel, that hold all points.
 
     Args:
         axes: The panels.
         points: ``(..., 2)``; NaN is left out.
         panel: Width and height of a panel, any unit.
+        half: Half of the limits' width and height, if it is not the points'.
     """
-    size = np.array(panel, dtype=float)
-    frame_around(axes, centre(points), half_size(points, size))
-
-
-def centre(points: np.ndarray) -> np.ndarray:
-    """The middle of the box around points ``(..., 2)``; the origin if all are NaN."""
-    low, high = _box(points)
-    return (low + high) / 2
-
-
-def half_size(points: np.ndarray, panel: np.ndarray) -> np.ndarray:
-    """Half the width and height, of the panel's proportions, that hold points, with a margin."""
-    low, high = _box(points)
-    return MARGIN * panel * max(float(((high - low) / 2 / panel).max()), 1e-9)
-
-
-def extent(points: np.ndarray) -> np.ndarray:
-    """Width and height of the box around points ``(..., 2)``."""
-    low, high = _box(points)
-    return high - low
-
-
-def frame_around(axes: Sequence[Axes], middle: np.ndarray, half: np.ndarray) -> None:
-    """Limits from their middle and half their size."""
+    middle, half = box_of(points)[0], half_size(points, panel) if half is None else half
     for ax in axes:
         ax.set_xlim(middle[0] - half[0], middle[0] + half[0])
         ax.set_ylim(middle[1] - half[1], middle[1] + half[1])
         ax.set_aspect("equal")
-
-
-def _box(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    flat = points.reshape(-1, 2)
-    flat = flat[np.isfinite(flat).all(-1)]
-    if not len(flat):
-        return np.zeros(2), np.zeros(2)
-    return flat.min(0), flat.max(0)
 
 
 def _colour(joint: int, skeleton: Skeleton, trunk: str) -> str:

@@ -1,20 +1,26 @@
-"""Figures of what selflift computes: evaluated examples, samples of a set, and the cycle."""
+"""Figures of evaluated examples, of samples of a set, and of the cycle."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from selflift.method.cycle import CycleOutput
+from selflift.method.cycle import CycleOutput, run_cycle
+from selflift.method.views import ViewSampler
+from selflift.models import Lifter
 from selflift.skeleton import Skeleton
-from selflift.viz.drawing import frame
-from selflift.viz.page import grid, label_row
-from selflift.viz.views import PANEL, SIDE_VIEW_DEG, plot_pose_2d, plot_pose_3d, view
+from selflift.viz.drawing import SIDE_VIEW_DEG, frame, plot_pose_2d, plot_pose_3d, view
+from selflift.viz.panels import grid, label_row
+from selflift.viz.pose_figure import Poses
+
+# Of the size that normalised poses have, 1 / c.
+OFF_CENTRE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class ExamplePose:
         pose_2d: Input in pixels, ``(J, 2)``.
         prediction: Root-centred, in camera axes and of the truth's scale, ``(J, 3)``.
         truth: Root-centred, in camera axes, ``(J, 3)``.
-        label: What the row shows, a few short lines.
+        label: A few short lines on what the row shows.
         error: The prediction's error with its name and unit, e.g. ``"PA-MPJPE 45.2 mm"``.
         skeleton: The layout.
     """
@@ -45,7 +51,7 @@ class SamplePose:
     Attributes:
         pose_2d: Pixels, ``(J, 2)``; NaN where a joint is missing.
         pose_3d: ``(J, 3)`` in camera axes, if it is known.
-        label: What it is, one short line or two.
+        label: One short line or two.
         skeleton: The layout.
     """
 
@@ -74,7 +80,7 @@ def figure_poses(rows: Sequence[ExamplePose]) -> Figure:
             plot_pose_3d(line[i], row.prediction, row.skeleton, azimuth_deg)
             plot_pose_3d(line[i + 1], row.truth, row.skeleton, azimuth_deg)
             views += [view(X, azimuth_deg)[0] for X in (row.prediction, row.truth)]
-        frame(line[1:], np.concatenate(views), PANEL)
+        frame(line[1:], np.concatenate(views))
         line[1].set_title(row.error, fontsize=9)
         label_row(line[0], row.label)
     return figure
@@ -106,7 +112,7 @@ def figure_samples(rows: Sequence[SamplePose]) -> Figure:
             plot_pose_3d(own[1], X, row.skeleton)
             plot_pose_3d(own[2], X, row.skeleton, SIDE_VIEW_DEG)
             seen = [view(X, azimuth_deg)[0] for azimuth_deg in (0.0, SIDE_VIEW_DEG)]
-            frame(own[1:], np.concatenate(seen), PANEL)
+            frame(own[1:], np.concatenate(seen))
     for own in panels[len(rows) :]:
         for ax in own:
             ax.set_axis_off()
@@ -141,6 +147,85 @@ def figure_cycle(cycle: CycleOutput, skeleton: Skeleton, count: int) -> Figure:
         ):  # fmt: skip
             plot_pose_3d(line[column], solid[name][i], skeleton, azimuth_deg)
     return figure
+
+
+def plot_cycle(
+    lifter: Lifter,
+    x: Poses,
+    views: ViewSampler | None = None,
+    seed: int = 0,
+    *,
+    confidence: Poses | None = None,
+    count: int = 4,
+) -> Figure:
+    """Draw the cycle of a lifter: lift, turn to a random view, project, lift again, turn back.
+
+    A lifter that is right closes the cycle: the last column equals the first, ``Y_hat`` equals
+    ``Y``, and the random view looks like a real pose.
+
+    Args:
+        lifter: ``G``; its mode (training or evaluation) is left as it is.
+        x: Normalised, root-centred 2D poses, ``(B, J, 2)`` or ``(J, 2)``, see
+            :mod:`selflift.geometry.normalise`.
+        views: How random views are drawn; if ``None``, as the lifter allows: ``learned`` with an
+            elevation head (whose elevations are those of all ``B`` poses), ``paper`` without.
+        seed: Which random views.
+        confidence: ``(B, J)`` or ``(J,)``; 0 marks a missing joint, which is not drawn in ``x``.
+        count: How many of the poses to draw, at most.
+
+    Returns:
+        The figure, a row per pose; see :func:`~selflift.viz.figure_cycle`.
+
+    Raises:
+        ValueError: If poses or confidences don't fit the lifter, or aren't normalised.
+    """
+    skeleton, weight = lifter.skeleton, lifter.depth_head.weight
+    poses = torch.as_tensor(x).detach().to(weight)
+    poses = poses[None] if poses.ndim == 2 else poses
+    J = skeleton.num_joints
+    if poses.ndim != 3 or poses.shape[1:] != (J, 2):
+        raise ValueError(
+            f"x: expected (B, {J}, 2) or ({J}, 2), the lifter's '{skeleton.name}', got "
+            f"{tuple(torch.as_tensor(x).shape)}; convert with selflift.skeleton.convert"
+        )
+    sure = None
+    if confidence is not None:
+        sure = torch.as_tensor(confidence).detach().to(weight)
+        sure = sure[None] if sure.ndim == 1 else sure
+        if sure.shape != poses.shape[:2]:
+            raise ValueError(
+                f"confidence: expected shape {tuple(poses.shape[:2])}, one number per joint, got "
+                f"{tuple(sure.shape)}"
+            )
+    _check_normalised(poses, sure, lifter)
+    if views is None:
+        views = ViewSampler("paper" if lifter.elevation_head is None else "learned")
+    generator = torch.Generator(weight.device).manual_seed(seed)
+    training = lifter.training
+    try:
+        with torch.no_grad():
+            cycle = run_cycle(lifter.eval(), poses, views, generator, sure)
+    finally:
+        lifter.train(training)
+    if sure is not None:
+        cycle = replace(cycle, x=cycle.x.masked_fill((sure <= 0)[..., None], float("nan")))
+    return figure_cycle(cycle, skeleton, count)
+
+
+def _check_normalised(x: Tensor, confidence: Tensor | None, lifter: Lifter) -> None:
+    present = torch.ones_like(x[..., 0]) > 0 if confidence is None else confidence > 0
+    if not x[present].isfinite().all():
+        raise ValueError(
+            "x: expected finite poses, got NaN; mark missing joints by confidence 0, for a lifter "
+            "with model.lifter.confidences=true"
+        )
+    root = x[:, lifter.skeleton.root]
+    off = float(root.abs().max()) if len(root) else 0.0
+    if not off * lifter.depth < OFF_CENTRE:
+        raise ValueError(
+            f"x: expected normalised poses with {lifter.skeleton.joints[lifter.skeleton.root]} at "
+            f"the origin, got it up to {off:.3g} away; see selflift.geometry.normalise"
+        )
 
 
 def _arrays(poses: Tensor, count: int) -> np.ndarray:

@@ -128,9 +128,13 @@ def read_bodies(source: MotionSource) -> tuple[np.ndarray, bool]:
     """
     skeleton, rest = source.skeleton, False
     bodies: list[np.ndarray] = []
-    bvh = isinstance(skeleton, BvhHeader)
-    for values in read_motion(skeleton) if bvh else read_amc(source.file.path, skeleton):
-        if bvh and not bodies:
+    if isinstance(skeleton, BvhHeader):
+        blocks = read_motion(skeleton)
+    else:
+        blocks = read_amc(source.file.path, skeleton)
+    for values in blocks:
+        # The rest pose of an ASF file is no T-pose that anybody puts before a motion.
+        if isinstance(skeleton, BvhHeader) and not bodies:
             rest = bool((np.abs(values[0, skeleton.is_angle]) < STILL_RAD).all())
         bodies.append(source.body.to_h36m(skeleton.place(values)))
     X = np.concatenate(bodies)

@@ -1,4 +1,4 @@
-"""Figures as sheets of panels: made without pyplot, shown by notebooks, written whole."""
+"""Figures of panels: drawn without pyplot, shown by notebooks, written atomically."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from selflift.files.atomic_write import atomic_path
 from selflift.viz.drawing import (
     LEFT_COLOUR,
     PALE_WIDTH,
-    PANEL_HEIGHT,
-    PANEL_WIDTH,
+    PANEL,
     PEOPLE_COLOURS,
     RIGHT_COLOUR,
     TRUNK_COLOUR,
@@ -26,7 +25,7 @@ HEADING, LEGEND, BETWEEN = 0.3, 0.4, 0.08
 
 
 class NotebookFigure(Figure):
-    """A figure that notebooks show although pyplot, which tells them how, knows nothing of it."""
+    """A figure that notebooks show without pyplot."""
 
     def _repr_png_(self) -> bytes:
         picture = io.BytesIO()
@@ -46,7 +45,7 @@ def grid(
     titles: Sequence[str],
     label_inches: float,
     gap: float,
-    panel: tuple[float, float] = (PANEL_WIDTH, PANEL_HEIGHT),
+    panel: tuple[float, float] = PANEL,
     truth: bool = False,
 ) -> tuple[Figure, list[list[Axes]]]:
     """Rows of panels under titles, over a legend of the sides.
@@ -57,7 +56,7 @@ def grid(
         label_inches: Room at the left.
         gap: Between rows, inches.
         panel: Width and height of a panel, inches.
-        truth: Whether the legend tells what pale bodies are.
+        truth: Whether the legend explains pale bodies.
 
     Raises:
         ValueError: If there is no row.
@@ -83,13 +82,7 @@ def grid(
 
 
 def add_legend(figure: Figure, truth: bool = False, people: int = 1) -> None:
-    """Say at the bottom which colour is which side, and whose.
-
-    Args:
-        figure: The figure.
-        truth: Whether pale bodies are there.
-        people: How many people share a panel.
-    """
+    """Explain the colours at the bottom: of the sides, of pale bodies, of several people."""
     named = {"left limbs": LEFT_COLOUR, "right limbs": RIGHT_COLOUR}
     if people == 1:
         named["trunk"] = TRUNK_COLOUR

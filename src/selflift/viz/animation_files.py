@@ -1,4 +1,4 @@
-"""Animations become files: GIF through Pillow, MP4 through ffmpeg."""
+"""Animation files: GIF through Pillow, MP4 through ffmpeg."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def save_animation(animation: FuncAnimation, path: str | Path, fps: float | None
     """Write an animation, atomically; the name's ending gives the format.
 
     Args:
-        animation: What :func:`~selflift.viz.animate` returns, or another one of matplotlib's.
+        animation: Of :func:`~selflift.viz.animate`, or another one of matplotlib's.
         path: ``.gif``, or ``.mp4`` (H.264), for which ``ffmpeg`` has to be on the PATH, or the
             package ``imageio-ffmpeg`` installed.
         fps: Drawn frames per second; the animation's own pace if ``None``.
@@ -44,31 +44,32 @@ def save_animation(animation: FuncAnimation, path: str | Path, fps: float | None
             f"animation '{path}': expected a name that ends in {' or '.join(ENDINGS)}, got "
             f"'{path.suffix}'"
         )
-    rate = float(getattr(animation, "fps", "nan") if fps is None else fps)
+    # Matplotlib's annotations want whole numbers.
+    rate: Any = float(getattr(animation, "fps", "nan") if fps is None else fps)
     if not (isfinite(rate) and rate > 0):
         raise ValueError(
             f"animation '{path}': expected fps above 0, got {fps}; only animations of "
-            "selflift.viz.animate tell their own"
+            "selflift.viz.animate have their own"
         )
     if ending == ".gif" and rate > GIF_MOST_FPS:
         raise ValueError(
             f"animation '{path}': expected at most {GIF_MOST_FPS:g} frames per second in a GIF, "
             f"got {rate:g}; draw fewer (animate(..., every=2)), or write .mp4"
         )
-    writer = _gif_writer(rate) if ending == ".gif" else _ffmpeg_writer(path, rate)
+    writer = _GifWriter(fps=rate) if ending == ".gif" else _ffmpeg_writer(path, rate)
     with atomic_path(path) as temporary:
         try:
             animation.save(str(temporary), writer=writer)
         except (subprocess.CalledProcessError, BrokenPipeError) as error:
-            said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+            lines = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
             raise ValueError(
-                f"animation '{path}': expected ffmpeg to write H.264, got '{said[-1]}'; pip "
+                f"animation '{path}': expected ffmpeg to write H.264, got '{lines[-1]}'; pip "
                 "install imageio-ffmpeg, or write .gif"
             ) from error
 
 
 def find_ffmpeg() -> str | None:
-    """Where ffmpeg is: on the PATH, else in the package ``imageio-ffmpeg``, if that is there."""
+    """Find ffmpeg on the PATH, else in the package ``imageio-ffmpeg``, if it is installed."""
     found = shutil.which("ffmpeg")
     if found is not None:
         return found
@@ -83,15 +84,14 @@ def find_ffmpeg() -> str | None:
 class _GifWriter(AbstractMovieWriter):
     """Frames with one palette for all, so that colours don't flicker and files are small.
 
-    It grows as frames come: what is most frequent first, such as white, and nothing that is near to
-    what it has.
+    The palette grows with the frames: the most frequent colours first, and none near to another.
     """
 
     def setup(self, fig: Figure, outfile: Any, dpi: float | None = None) -> None:
         super().setup(fig, outfile, dpi=dpi)
         self._frames: list[Image.Image] = []
         self._palette = np.empty((0, 3), int)
-        # Of each colour the place in the palette; -1 where it is not looked up yet.
+        # The place of each colour in the palette; -1 if it is not looked up yet.
         self._places = np.full(1 << 24, -1, np.int16)
 
     def grab_frame(self, **savefig_kwargs: Any) -> None:
@@ -116,7 +116,7 @@ class _GifWriter(AbstractMovieWriter):
         )  # fmt: skip
 
     def _learn(self, colours: np.ndarray) -> None:
-        """Give places to new colours, ``(N,)``, and room to those unlike all before."""
+        """Add new colours, ``(N,)``, to the palette if they are unlike all before."""
         if not len(colours):
             return
         new, counts = np.unique(colours, return_counts=True)
@@ -130,12 +130,6 @@ class _GifWriter(AbstractMovieWriter):
             self._palette = np.concatenate([self._palette, another[None]])
             away = np.minimum(away, np.square(rgb - another).sum(-1))
         self._places[new] = np.square(rgb[:, None] - self._palette).sum(-1).argmin(1)
-
-
-def _gif_writer(fps: float) -> AbstractMovieWriter:
-    # Rates are floats, whatever the annotations say.
-    rate: Any = fps
-    return _GifWriter(fps=rate)
 
 
 def _ffmpeg_writer(path: Path, fps: float) -> AbstractMovieWriter:

@@ -17,7 +17,7 @@ OUTPUTS = ("X_m", "root_m", "elevation_rad")
 
 
 class PixelLifter(nn.Module):
-    """What a :class:`selflift.PoseLifter` does to keypoints of one pinhole camera; float32.
+    """A :class:`selflift.PoseLifter` for keypoints of one pinhole camera; float32.
 
     Keypoints are in the lifter's own layout. There are no checks: of pixels, ranges or layouts.
 

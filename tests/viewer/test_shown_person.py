@@ -13,7 +13,7 @@ import pytest
 
 from selflift.skeleton import H36M_17
 from selflift.viewer import Person, write_viewer
-from selflift.viewer.people import floor_height
+from selflift.viewer.shown_person import floor_height
 
 MakePerson = Callable[..., Person]
 

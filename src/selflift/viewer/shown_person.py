@@ -1,4 +1,4 @@
-"""Who is shown, and what of it the viewer refuses."""
+"""The people in a viewer, and their validation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Person:
     """One person's motion; frames where the person isn't there are left out.
 
     Attributes:
-        name: What the viewer calls the person.
+        name: The person's name in the viewer.
         frame: ``(T,)`` frames of the video, whole numbers from 0, ascending.
         X_m: ``(T, J, 3)`` places in metres, level: x right, y up, z towards the viewer, all as seen
             from the camera, which stands at the origin. A body in front of it has a negative z.
@@ -46,18 +46,11 @@ def check(
     size_px: tuple[int, int] | None,
     texts: Sequence[str],
 ) -> None:
-    """Refuse what can't be shown.
-
-    Args:
-        people: Who is to be shown.
-        skeleton: The layout of the poses.
-        fps: Frames per second of the video.
-        size_px: Width and height of the video's image, if known.
-        texts: The title and the notes.
+    """Validate the contents of a page; ``texts`` are its title and notes.
 
     Raises:
         ValueError: If there is nobody, an array has another shape, type or range than
-            :class:`Person` says, or a number is not finite.
+            :class:`Person` states, or a number is not finite.
     """
     if not people:
         raise ValueError("viewer: expected at least one person, got none; give a Person")
@@ -142,13 +135,6 @@ def _farthest(array: np.ndarray) -> float:
 
 
 def floor_height(people: Sequence[Person]) -> float:
-    """Height of the ground in metres: all but the lowest feet are above it.
-
-    Args:
-        people: Whose feet.
-
-    Returns:
-        The height that the lowest joint of 95 % of all poses exceeds.
-    """
+    """Height of the ground in metres, which the lowest joint of 95 % of all poses exceeds."""
     lowest = np.concatenate([person.X_m[..., 1].min(1) for person in people])
     return float(np.quantile(lowest, BELOW_FLOOR))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from selflift.export import PixelLifter
-from selflift.export.check import BATCHES, TOLERANCE, check
+from selflift.export.model_files import BATCHES, TOLERANCE, check
 from tests.export.lifters import answer, asked, assert_same, every_kind, pose_lifter
 
 
