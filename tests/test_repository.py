@@ -59,6 +59,16 @@ def test_the_readme_is_short_and_lists_every_room() -> None:
     assert {room for room in rooms if f"{room}/" not in layout} == set()
 
 
+def test_pages_are_wrapped() -> None:
+    pages = ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "data/README.md"]
+    pages += [f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")]
+    for page in pages:
+        # Tables can't be, nor what a command prints.
+        text = re.sub(r"^```.*?^```", "", read(page), flags=re.DOTALL | re.MULTILINE)
+        wide = [line for line in text.splitlines() if len(line) > 100 and line[0] not in "|!"]
+        assert wide == [], page
+
+
 def test_contributing_has_the_import_layers_that_are_checked() -> None:
     checked = re.search(r"^layers = \[\n(.*?)^\]", read("pyproject.toml"), re.DOTALL | re.MULTILINE)
     assert checked is not None

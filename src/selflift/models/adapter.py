@@ -40,7 +40,7 @@ class DomainAdapter(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def correction(self, x: Float[Tensor, "*batch J 2"]) -> Float[Tensor, "*batch J 2"]:
-        """``C(x)``, the change alone; its square is penalised."""
+        """Return ``C(x)``, the change alone; its square is penalised."""
         rows = x.reshape(-1, 2 * self.num_joints)
         correction = parallel.shared_out(lambda own: self.head(self.trunk(own)), rows)
         return correction.to(x.dtype).reshape(x.shape)
@@ -53,10 +53,10 @@ class DomainAdapter(nn.Module):
     def from_content(
         cls, content: checkpoint.Checkpoint, device: torch.device | str = "cpu"
     ) -> DomainAdapter:
-        """The adapter of a run's ``last.pt`` already read; ready for inference.
+        """Build the adapter of a run's ``last.pt`` already loaded, ready for inference.
 
         Raises:
-            CheckpointError: If the file holds none, or another than its metadata describe.
+            CheckpointError: If the file holds none, or one that its metadata don't describe.
         """
         networks = content.state.get("networks")
         weights = networks.get("adapter") if isinstance(networks, dict) else None

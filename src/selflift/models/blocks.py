@@ -1,4 +1,4 @@
-"""The one network shape of the method: linear in, residual blocks, linear out."""
+"""Layers of all networks: linear in, residual blocks, linear out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _norm(kind: str, width: int) -> nn.Module:
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """Batch norm over the whole batch, also where several processes share it out."""
+    """Batch norm over the whole batch, also where several processes split it."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised features; ``(B, width)`` in and out."""
@@ -71,7 +71,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualTrunk(nn.Sequential):
-    """Linear in and residual blocks; features out. The heads are the networks' own.
+    """Linear in and residual blocks; features out. Each network adds its heads.
 
     Args:
         in_features: Size of the flattened input.
@@ -81,7 +81,7 @@ class ResidualTrunk(nn.Sequential):
         dropout: Probability of dropping a feature.
 
     Attributes:
-        precision: What the blocks compute in; ``None``: the precision of the weights. Set by
+        precision: Precision of the blocks; ``None``: that of the weights. Set by
             :func:`reduced_precision`.
     """
 
@@ -111,11 +111,10 @@ class ResidualTrunk(nn.Sequential):
 
     @torch.no_grad()
     def folded(self, precision: torch.dtype | None = None) -> ResidualTrunk:
-        """The same in evaluation mode, changed in place, with batch norms folded into the layers.
+        """Fold batch norms into the layers before them, in place; for evaluation mode.
 
         Args:
-            precision: What blocks compute in, and what their weights are stored in; ``None``: as
-                they are.
+            precision: Precision of the blocks and of their weights; ``None``: unchanged.
         """
         for part in self.modules():
             if not isinstance(part, nn.Sequential):
@@ -137,7 +136,7 @@ class ResidualTrunk(nn.Sequential):
 
 @contextmanager
 def frozen_statistics(network: nn.Module) -> Iterator[None]:
-    """Within it, batch norms normalise by the batch but leave their running statistics alone.
+    """Normalise by the batch without updating the running statistics of batch norms.
 
     The second lift of the cycle sees generated poses; the running statistics, which serve at
     inference, are to describe real ones.
@@ -157,16 +156,15 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
 def reduced_precision(
     networks: Iterable[nn.Module], precision: torch.dtype | None, device: torch.device
 ) -> Iterator[None]:
-    """Within it, the networks' blocks compute in another precision.
+    """Compute the networks' blocks in another precision.
 
-    Weights stay as they are, and so do the first layer, the heads, and all geometry. Each weight is
-    converted once, however often it is used: a network must not be used any more once its weights
-    have changed.
+    Weights, first layers, heads and geometry are unchanged. Each weight is converted once within
+    the context, so a network must not be used again in it after its weights have changed.
 
     Args:
-        networks: What computes in it.
+        networks: The networks.
         precision: Such as ``torch.bfloat16``; ``None`` changes nothing.
-        device: Where the networks are.
+        device: Device of the networks.
     """
     if precision is None:
         yield

@@ -12,7 +12,7 @@ from selflift.skeleton import get_skeleton
 
 
 class PoseDiscriminator(nn.Module):
-    """``D``: tells real 2D poses from random projections of lifted ones.
+    """Discriminator ``D``: real 2D poses against random projections of lifted ones.
 
     The domain adapter's discriminator ``D_D`` (adapted source against target poses) has the same
     shape and is another instance of this class.
@@ -23,7 +23,7 @@ class PoseDiscriminator(nn.Module):
         num_blocks: Residual blocks.
         norm: ``"none"`` (the paper's) or ``"batch"``.
         dropout: Probability of dropping a feature.
-        confidences: Whether the input says which joints are there (incomplete poses).
+        confidences: Whether the input marks missing joints (incomplete poses).
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class PoseDiscriminator(nn.Module):
     def forward(
         self, x: Float[Tensor, "*batch J 2"], present: Float[Tensor, "*batch J"] | None = None
     ) -> Float[Tensor, "*batch"]:
-        """One logit per pose: high for real.
+        """Return one logit per pose: high for real.
 
         Args:
             x: Poses; missing joints at the origin.
-            present: 1 where a joint is there, else 0; all are if ``None``. Looked at with
-                ``confidences`` alone.
+            present: 1 for a joint that is present, else 0; all are if ``None``. Used with
+                ``confidences`` only.
         """
         seen = x
         if self.channels == 3:
@@ -63,12 +63,12 @@ class PoseDiscriminator(nn.Module):
 
 
 class TemporalDiscriminator(PoseDiscriminator):
-    """``T``: tells real from generated motion by the difference of two adjacent 2D poses."""
+    """Discriminator ``T``: real against generated motion, as differences of adjacent 2D poses."""
 
     def forward(
         self,
         x: Float[Tensor, "*batch J 2"],
         present: Float[Tensor, "*batch J"] | None = None,
     ) -> Float[Tensor, "*batch"]:
-        """One logit per difference ``r_t - r_{t+1}`` or ``y_t - y_{t+1}``: high for real."""
+        """Return one logit per difference ``r_t - r_{t+1}`` or ``y_t - y_{t+1}``: high for real."""
         return super().forward(x, present)

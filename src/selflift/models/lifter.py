@@ -26,7 +26,7 @@ from selflift.skeleton import get_skeleton
 
 @dataclass(frozen=True)
 class Lifted:
-    """What the lifter says of a batch of 2D poses.
+    """Output of the lifter for a batch of 2D poses.
 
     Attributes:
         X: 3D poses in the camera frame, ``(..., J, 3)``, in units of about a head-root distance.
@@ -49,8 +49,7 @@ class Lifter(nn.Module):
     Differs from the paper: ``elevation=True`` adds a linear head for the camera's elevation
     (ElePose, Wandt et al., CVPR 2022), because where cameras look down the vertical is not the
     camera's y axis. ``confidences=True`` and ``refine=True`` add a head for 2D positions, because
-    detectors miss joints and misplace them: the paper's lifter takes complete poses and believes
-    them.
+    detectors miss and misplace joints: the paper's lifter takes complete poses as they are.
 
     Args:
         skeleton: Name of the keypoint layout.
@@ -65,9 +64,9 @@ class Lifter(nn.Module):
         mirror_average: Whether a lifter in evaluation mode lifts the pose and its mirror image
             (left and right exchanged) and averages the two; the field's usual test-time averaging.
         max_elevation_deg: Predicted elevations stay within this (a scaled tanh): a camera that
-            looks straight down explains any pose, and a game that gets there doesn't come back.
+            looks straight down explains any pose, and training does not recover from there.
         confidences: Whether the input has a third channel, each joint's confidence; joints of
-            confidence 0 are missing, and the lifter says where they are.
+            confidence 0 are missing, and the lifter predicts them.
         refine: Whether the lifter also corrects the 2D positions of the joints that are there.
     """
 
@@ -107,13 +106,13 @@ class Lifter(nn.Module):
         self.elevation_head = nn.Linear(width, 1) if elevation else None
         self.position_head = nn.Linear(width, 2 * joints) if confidences or refine else None
         if self.position_head is not None:
-            # An untrained lifter believes what it is given.
+            # An untrained lifter leaves 2D positions unchanged.
             nn.init.zeros_(self.position_head.weight)
             nn.init.zeros_(self.position_head.bias)
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The constructor's, plain values: what a checkpoint's metadata say of a lifter."""
+        """Constructor arguments as plain values, for a checkpoint's metadata."""
         same = ("depth", "min_depth", "fix_root", "mirror_average", "confidences", "refine")
         return {
             "skeleton": self.skeleton.name,
@@ -134,7 +133,7 @@ class Lifter(nn.Module):
         """3D poses in the camera frame, ``(..., J, 3)``.
 
         Args:
-            x: Normalised poses; whatever stands at a missing joint is not looked at.
+            x: Normalised poses; values at missing joints are ignored.
             confidence: 0 marks a missing joint; all joints are there if ``None``. A lifter without
                 ``confidences`` ignores it.
         """
@@ -143,7 +142,7 @@ class Lifter(nn.Module):
     def lift_with_elevation(
         self, x: Float[Tensor, "*batch J 2"], confidence: Float[Tensor, "*batch J"] | None = None
     ) -> Lifted:
-        """3D poses and all else that the lifter says; arguments as in :meth:`lift`."""
+        """3D poses, depth offsets and elevation; arguments as in :meth:`lift`."""
         if confidence is None or not self.confidences:
             confidence = torch.ones_like(x[..., 0])
         d, elevation_rad, shift = self._network(x, confidence)
@@ -192,7 +191,7 @@ class Lifter(nn.Module):
         return d, elevation_rad, shift
 
     def _heads(self, rows: Tensor) -> Tensor:
-        """What all heads say, side by side: depths, elevation, positions."""
+        """Outputs of all heads, concatenated: depths, elevation, positions."""
         features = self.trunk(rows)
         heads = (self.depth_head, self.elevation_head, self.position_head)
         return torch.cat([head(features) for head in heads if head is not None], dim=-1)
@@ -223,25 +222,25 @@ class Lifter(nn.Module):
 
     @torch.no_grad()
     def mirror_depth(self) -> None:
-        """Turn the lifter into its mirror image: all depth offsets and elevations change sign."""
+        """Negate all depth offsets and elevations: the lifter becomes its mirror image."""
         for parameter in self.sign_parameters():
             parameter.neg_()
 
     def sign_parameters(self) -> list[nn.Parameter]:
-        """The parameters whose negation mirrors the lifter: those of its last layers."""
+        """Parameters whose negation mirrors the lifter: those of its last layers."""
         heads = [h for h in (self.depth_head, self.elevation_head) if h is not None]
         return [p for head in heads for p in head.parameters()]
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, device: torch.device | str = "cpu") -> Lifter:
-        """Build a lifter and load its weights; ready for inference.
+        """Load a lifter from a checkpoint, ready for inference.
 
         Args:
             path: A checkpoint written by selflift's training.
-            device: Where to put it.
+            device: Device of the weights.
 
         Raises:
-            CheckpointError: If the file is missing, damaged or not a selflift checkpoint.
+            CheckpointError: If the file is missing, corrupt or not a selflift checkpoint.
         """
         return cls.from_content(checkpoint.load(path), device)
 
@@ -249,7 +248,7 @@ class Lifter(nn.Module):
     def from_content(
         cls, content: checkpoint.Checkpoint, device: torch.device | str = "cpu"
     ) -> Lifter:
-        """The lifter of a checkpoint already read (see :meth:`from_checkpoint`)."""
+        """Build the lifter of a checkpoint already loaded (see :meth:`from_checkpoint`)."""
         try:
             lifter = network_of(cls, content.metadata["lifter"], content.lifter)
         except (

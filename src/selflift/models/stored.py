@@ -1,4 +1,4 @@
-"""Networks from what a file tells of them; a file may tell anything."""
+"""Build networks from untrusted checkpoint content: validated before memory is allocated."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ KINDS: dict[str, tuple[type, ...]] = {
 
 
 def network_of(kind: type[Network], arguments: object, weights: Mapping[str, Tensor]) -> Network:
-    """A network with the weights of a file.
+    """Build a network with a file's weights.
 
-    Nothing is allocated for a network that the weights don't fit, however large it is said to be.
+    Nothing is allocated for a network that the weights don't fit, whatever size the file claims.
 
     Args:
         kind: The network's class, whose arguments are plain values.
         arguments: The constructor's, as the file has them.
-        weights: Name -> tensor; the network gets copies.
+        weights: Tensors by name; the network gets copies.
 
     Raises:
         TypeError, ValueError, RuntimeError: If the arguments are no such values, or the weights
@@ -38,7 +38,7 @@ def network_of(kind: type[Network], arguments: object, weights: Mapping[str, Ten
     expected = network.state_dict()
     own = {k: v.detach().to(expected.get(k, v).dtype, copy=True) for k, v in weights.items()}
     for name, tensor in expected.items():
-        # Where a number should be, PyTorch 2.4 takes the first of a row, or fails if it is empty.
+        # For a scalar, PyTorch 2.4 takes the first of a row, or fails if it is empty.
         if tensor.ndim == 0 and name in own and own[name].ndim:
             raise RuntimeError(f"size mismatch for {name}: {tuple(own[name].shape)} for one number")
     network.load_state_dict(own, assign=True)
@@ -46,12 +46,12 @@ def network_of(kind: type[Network], arguments: object, weights: Mapping[str, Ten
 
 
 def fits_in(number: float) -> bool:
-    """Whether a number is finite and one that others than Python know."""
+    """Return whether a number is finite and fits 64 bits."""
     return abs(number) <= LARGEST
 
 
 def _check(kind: type[nn.Module], arguments: Mapping[str, Any], most: int) -> None:
-    """Refuse values of another type than declared, no numbers, and more blocks than tensors."""
+    """Validate types and ranges of the arguments, and that blocks don't outnumber tensors."""
     expected = inspect.signature(kind).parameters
     for name, value in arguments.items():
         if name not in expected:
@@ -60,7 +60,7 @@ def _check(kind: type[nn.Module], arguments: Mapping[str, Any], most: int) -> No
         fits = isinstance(value, KINDS[declared]) and (
             declared == "bool" or not isinstance(value, bool)
         )
-        # Python's integers have no end; those of everybody else have.
+        # Python's integers are unbounded; PyTorch's are not.
         number = isinstance(value, (int, float))
         if not fits or (number and not fits_in(value)):
             got = "a huge number" if isinstance(value, int) and not fits_in(value) else str(value)

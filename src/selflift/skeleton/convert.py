@@ -1,10 +1,10 @@
-"""Conversion between layouts: joints by their anatomical parts, missing ones derived.
+"""Convert poses between layouts: joints by their anatomical parts, missing ones derived.
 
 A joint of the target is the source's joint of the same part. If the source has none, it is
 *derived*: the mean of other parts, by the first of the alternatives in :data:`PARTS` whose joints
 were all found in this pose (a person seen from behind has ears, no eyes). A derived joint is a
 stand-in: the middle of the shoulders is not the thorax that a motion capture system marks, and a
-network trained on one loses accuracy on the other. :func:`derived_joints` says which ones they are.
+network trained on one loses accuracy on the other. :func:`derived_joints` lists them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def convert(
     target: Skeleton,
     confidence: np.ndarray | None = None,
 ) -> Converted:
-    """Poses of one layout in another, 2D or 3D.
+    """Convert poses from one layout to another, 2D or 3D.
 
     Args:
         positions: ``(..., J, D)``, any unit.
@@ -93,7 +93,7 @@ def convert(
 
 
 def derived_joints(source: Skeleton, target: Skeleton) -> dict[str, tuple[str, ...]]:
-    """The joints of the target that the source does not have, and what they are the mean of.
+    """List the target's joints that the source lacks, with the joints whose mean replaces them.
 
     Where one of those is missing in a pose, another alternative of :data:`PARTS` may serve.
 
@@ -147,7 +147,7 @@ def _resolve(part: str, have: tuple[str, ...], asked: frozenset[str]) -> list[di
     for alternative in PARTS.get(part, ()):
         each = [_resolve(other, have, asked | {part}) for other in alternative]
         if all(each):
-            # Of every part the best way: their combinations would be guesses upon guesses.
+            # The best way for every part: combinations of others would be guesses upon guesses.
             shares: dict[int, float] = {}
             for joint, share in (item for ways in each for item in ways[0].items()):
                 shares[joint] = shares.get(joint, 0.0) + share / len(alternative)

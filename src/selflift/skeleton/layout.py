@@ -1,8 +1,7 @@
-"""What a keypoint layout is: which joint is which, and how they hang together.
+"""Keypoint layout: the meaning of each joint and the bones between them.
 
-Everything that needs to know what a joint *means* (the root that is subtracted, the head that
-fixes the scale, left and right, the bones that are drawn) asks a :class:`Skeleton`; the geometry
-and the networks only see ``(..., J, 2)`` and ``(..., J, 3)``.
+:class:`Skeleton` holds the root that is subtracted, the head that fixes the scale, left and right,
+and the bones that are drawn; geometry and networks see ``(..., J, 2)`` and ``(..., J, 3)`` only.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ class Skeleton:
         parents: Parent index of each joint; ``-1`` marks the root.
         left: Indices of the left joints; ``left[i]`` mirrors ``right[i]``.
         right: Indices of the right joints.
-        head: The joint whose distance to the root fixes the 2D scale; ``-1`` if the root is no
-            joint of the hips' middle, which poses are centred on: such a layout can be stored,
-            drawn and converted, not trained on.
+        head: The joint whose distance to the root fixes the 2D scale; ``-1`` if the root is not
+            the middle of the hips, on which poses are centred: such a layout can be stored, drawn
+            and converted, but not trained on.
         legs: ``(hip, knee, ankle)`` of the left and of the right leg; the anatomy that tells a
             body from its mirror image. Empty if the layout has no legs.
         parts: The anatomical part that each joint is, by the names in
@@ -106,7 +105,7 @@ class Skeleton:
         if len(text) > LONGEST_TEXT:
             raise ValueError(
                 f"skeleton: expected JSON of at most {LONGEST_TEXT} characters, got {len(text)}; "
-                "the file is damaged, or not of this format"
+                "the file is corrupt, or not of this format"
             )
         try:
             table = json.loads(text)
@@ -122,7 +121,7 @@ class Skeleton:
             )
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             reason = str(error)
-            # Its own errors, which name the layout, say what is wrong with it.
+            # The class's own errors already name the layout and the fault.
             plain = len(reason) < LONGEST_REASON and reason.isprintable()
             if plain and reason.startswith("skeleton '"):
                 raise
@@ -133,7 +132,7 @@ class Skeleton:
 
     @property
     def trainable(self) -> bool:
-        """Whether the layout has a root to centre poses on and a head to scale them by."""
+        """True if the layout has a root to centre poses on and a head to scale them by."""
         return self.head != NO_HEAD
 
     @property

@@ -1,4 +1,4 @@
-"""The named layouts, as tables.
+"""Tables of the named layouts.
 
 A layout is a line of ``joint<parent`` words, the joint that is its head, and the anatomical part of
 every joint that is not named after it. To add one of your own::
@@ -13,7 +13,7 @@ every joint that is not named after it. To add one of your own::
         parts={"MidHip": "Pelvis", "Crown": "HeadTop"},
     ))
 
-and every command and function that takes the name of a layout knows it.
+Every command and function that takes the name of a layout then accepts it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HIP = "Hip"
 def make_skeleton(
     name: str, tree: str, head: str | None = None, parts: Mapping[str, str] | None = None
 ) -> Skeleton:
-    """A layout from its table.
+    """Build a layout from its table.
 
     Joints whose names differ only in a leading ``L`` and ``R`` (or ``l`` and ``r``) are a pair; the
     legs are the joints whose parts are hips, knees and ankles.
