@@ -1,4 +1,4 @@
-"""Variables of MATLAB files, of either kind, with every defect told in one line.
+"""Variables of MATLAB files, of either kind; every defect is one line.
 
 Up to version 7 MATLAB has a format of its own, which SciPy reads; since 7.3 it writes HDF5, in
 which dimensions come in the opposite order.
@@ -24,7 +24,7 @@ ENDIANS = (b"IM", b"MI")
 
 
 def check_version(path: Path, hdf5: bool) -> None:
-    """See what kind of MATLAB file it is, from its first bytes.
+    """Check the kind of a MATLAB file, from its first bytes.
 
     Args:
         path: The file.
@@ -104,14 +104,14 @@ def read_mat5(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Variables of a file of version 7 or before.
 
     Raises:
-        ImportFileError: If the file is damaged or of another kind, or lacks a variable.
+        ImportFileError: If the file is corrupt or of another kind, or lacks a variable.
     """
     load_scipy()
     check_version(path, hdf5=False)
     try:
         arrays = _mat5(path, names)
     except (ValueError, OSError) as error:
-        raise _damaged(path, str(error)) from error
+        raise _corrupt(path, str(error)) from error
     for name in names:
         _there(path, name, dict.fromkeys(arrays[""].tolist()))
     return {name: _assembled(name, arrays) for name in names}
@@ -131,7 +131,7 @@ def read_mat73(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Variables of a file of version 7.3, numbers only, with dimensions as HDF5 has them.
 
     Raises:
-        ImportFileError: If the file is damaged or of another kind, or lacks a variable.
+        ImportFileError: If the file is corrupt or of another kind, or lacks a variable.
     """
     check_version(path, hdf5=True)
     try:
@@ -145,7 +145,7 @@ def read_mat73(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     except UntrustedError as error:
         raise ImportFileError(f"'{path}': {error}") from error
     except Exception as error:  # h5py raises many kinds, depending on the damage
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        raise _corrupt(path, f"{type(error).__name__}: {error}") from error
 
 
 def cells(path: Path, name: str, variable: np.ndarray, count: int, width: int) -> list[np.ndarray]:
@@ -188,9 +188,9 @@ def _numbers(path: Path, name: str, file: Hdf5File) -> np.ndarray:
     return file.array(name)
 
 
-def _damaged(path: Path, reason: str) -> ImportFileError:
+def _corrupt(path: Path, reason: str) -> ImportFileError:
     reason = " ".join(reason.split())[:200]
     return ImportFileError(
-        f"'{path}': expected a whole MATLAB file, got one that is damaged or cut short "
+        f"'{path}': expected a whole MATLAB file, got one that is corrupt or cut short "
         f"({reason}); get it again"
     )
