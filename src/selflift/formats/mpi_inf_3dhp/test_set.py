@@ -49,7 +49,7 @@ UNKNOWN = "unknown"
 
 
 def recognise(path: Path) -> bool:
-    """Whether there are files named like the test set's annotations."""
+    """Recognise files named like the test set's annotations."""
     return bool(_files(path))
 
 

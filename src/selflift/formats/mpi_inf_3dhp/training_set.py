@@ -80,7 +80,7 @@ class Sequence:
 
 
 def recognise(path: Path) -> bool:
-    """Whether there are files named like the training set's annotations."""
+    """Recognise files named like the training set's annotations."""
     return bool(_files(path))
 
 
