@@ -1,4 +1,4 @@
-"""What an importer hands over: takes, one after another, and an account of what it left out.
+"""Recordings of an importer: takes, one after another, and a report of what was left out.
 
 A *take* is one recording seen by one camera, or one person's track in a folder of detections. An
 importer reads its source lazily, so that a set of millions of frames never lies in memory at once.
@@ -16,7 +16,7 @@ import numpy as np
 from selflift.files.untrusted import ImportFileError
 from selflift.skeleton import Skeleton
 
-# Line ends, a terminal's commands, and halves of characters, which no file can be written with.
+# Line ends, a terminal's commands, and halves of characters: no file can be written with them.
 UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -48,8 +48,8 @@ class Take:
     """One recording by one camera.
 
     Attributes:
-        subject: Who.
-        action: What.
+        subject: The person.
+        action: Their action.
         clip: Unique name of the recording; the cameras of one recording share it.
         camera: Unique name of the camera; one name is one :class:`View`.
         poses_2d: ``(T, J, 2)`` float32, pixels; NaN where a joint is missing.
@@ -86,7 +86,7 @@ class Take:
         return len(self.poses_2d)
 
     def select(self, which: np.ndarray | slice) -> Take:
-        """The frames named by a mask, an index array or a slice."""
+        """Select the frames named by a mask, an index array or a slice."""
 
         def taken(array: np.ndarray | None) -> np.ndarray | None:
             return None if array is None else array[which]
@@ -102,11 +102,11 @@ class Take:
 
 @dataclass
 class Report:
-    """What an importer left out or noticed; it grows while the takes are read.
+    """Frames that an importer left out, and its notes; it grows while the takes are read.
 
     Attributes:
         dropped: Reason to number of frames (of one camera each).
-        notes: What the user should know, one line each, without repetition.
+        notes: Notes for the user, one line each, without repetition.
     """
 
     dropped: Counter[str] = field(default_factory=Counter)
@@ -118,14 +118,14 @@ class Report:
             self.dropped[reason] += frames
 
     def note(self, line: str) -> None:
-        """Say something once."""
+        """Add a note, once."""
         if line not in self.notes:
             self.notes.append(line)
 
 
 @dataclass(frozen=True)
 class Recordings:
-    """A source, opened.
+    """An opened source.
 
     Attributes:
         source: The importer's name.

@@ -1,6 +1,6 @@
 """The virtual rig: four calibrated cameras around every clip of 3D motion.
 
-It turns motion capture, or synthetic motion, into what the method learns from: 2D keypoints in
+It turns motion capture, or synthetic motion, into training data of the method: 2D keypoints in
 pixels. The rig of a clip is drawn from the clip's *name*, so that the same input gives the same 2D
 whatever else is filmed.
 """
@@ -29,8 +29,8 @@ class Clip:
 
     Attributes:
         positions: ``(T, J, 3)`` float32, world frame (z up), metres.
-        subject: Who moves.
-        action: What they do.
+        subject: The person.
+        action: Their action.
         name: Unique name; the seed of the rig.
         fps: Frames per second of the recording.
         frame: ``(T,)`` int64, index of each frame in the recording.
@@ -45,7 +45,7 @@ class Clip:
 
 
 def rig_poses(clip: Clip, rig: RigConfig, root: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rotations and positions of the cameras around a clip.
+    """Place the cameras of a clip.
 
     Args:
         clip: The clip; its name is the seed.
@@ -74,7 +74,7 @@ def rig_poses(clip: Clip, rig: RigConfig, root: int) -> tuple[np.ndarray, np.nda
 
 
 def film_clip(clip: Clip, rig: RigConfig, root: int) -> list[Take]:
-    """One clip as each camera of its rig sees it.
+    """Film one clip with each camera of its rig.
 
     Args:
         clip: The clip; its name is the seed of the rig.

@@ -18,7 +18,7 @@ from selflift.evaluate.published import H36M_FLIP, H36M_MPJPE, H36M_PA, MPI_INF_
 from selflift.evaluate.selection import moving, skipped, suffixes, thinned
 from selflift.formats.h36m.h36m_cameras import CAMERAS
 from selflift.formats.h36m.h36m_protocol import BAD_TAKE, TEST_SUBJECTS
-from selflift.formats.mpi_inf_3dhp.layout import TEST_SEQUENCES
+from selflift.formats.mpi_inf_3dhp.annotations import TEST_SEQUENCES
 from selflift.skeleton import Skeleton
 
 AVERAGING = ("actions", "frames")

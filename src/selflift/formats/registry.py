@@ -16,8 +16,7 @@ from selflift.formats.h36m import cdf, h36m_fetch, mmpose, motionbert, videopose
 from selflift.formats.keypoints import alphapose, arrays, coco, custom, detectron, openpose, tables
 from selflift.formats.keypoints import mmpose as mmpose_keypoints
 from selflift.formats.mocap import importer as mocap
-from selflift.formats.mpi_inf_3dhp import test as mpi_test
-from selflift.formats.mpi_inf_3dhp import train as mpi_train
+from selflift.formats.mpi_inf_3dhp import test_set, training_set
 
 # How much of what a file or folder holds fits into a line.
 MOST_ENDINGS, MOST_KEYS = 4, 8
@@ -76,14 +75,14 @@ SOURCES: dict[str, Source] = {
         Source(
             "mpi_inf_3dhp_train",
             "the folder with S1/Seq1/annot.mat",
-            mpi_train.recognise,
-            lambda path, config: mpi_train.open_train(path, config.mpi_inf_3dhp),
+            training_set.recognise,
+            lambda path, config: training_set.open_train(path, config.mpi_inf_3dhp),
         ),
         Source(
             "mpi_inf_3dhp_test",
             "the folder with TS1/annot_data.mat",
-            mpi_test.recognise,
-            lambda path, config: mpi_test.open_test(path, config.mpi_inf_3dhp),
+            test_set.recognise,
+            lambda path, config: test_set.open_test(path, config.mpi_inf_3dhp),
         ),
         Source(
             "mocap",

@@ -41,12 +41,12 @@ def in_32(poses: np.ndarray) -> np.ndarray:
 
 
 def camera_points(world: np.ndarray, subject: str, camera: str) -> np.ndarray:
-    """``(F, J, 3)``: ``R^-1 (X - t)``, point by point."""
+    """``(F, J, 3)``: ``R^-1 (X - t)``."""
     outer = TABLE["extrinsics"][subject][camera]
     w, x, y, z = outer["orientation_wxyz"]
     turn = Rotation.from_quat([x, y, z, w]).inv()
     centre = np.array(outer["centre_mm"])
-    return np.array([[turn.apply(point - centre) for point in pose] for pose in world])
+    return turn.apply((world - centre).reshape(-1, 3)).reshape(world.shape)
 
 
 def pixels(points: np.ndarray, camera: str, lens: bool = True) -> np.ndarray:

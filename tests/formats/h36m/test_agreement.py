@@ -10,9 +10,8 @@ import pytest
 
 from selflift.files.untrusted import ImportFileError
 from selflift.skeleton import H36M_17
+from tests.formats.h36m.people import CAMERAS, SLOTS
 from tests.formats.h36m.videopose3d_files import (
-    CAMERAS,
-    SLOTS,
     Poses3D,
     detected,
     open_pair,

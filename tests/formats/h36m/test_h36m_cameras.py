@@ -20,7 +20,8 @@ from selflift.formats.h36m.h36m_cameras import (
 )
 from selflift.formats.h36m.h36m_takes import MAX_SLOPE
 from selflift.geometry.camera import camera_to_world, distort, pixels_to_rays, undistort
-from tests.formats.h36m.videopose3d_files import TABLE, seen_by
+from tests.formats.h36m.people import TABLE
+from tests.formats.h36m.videopose3d_files import seen_by
 
 ALL = list(itertools.product(SUBJECTS, CAMERAS))
 EVERY = pytest.mark.parametrize(("subject", "camera"), ALL)

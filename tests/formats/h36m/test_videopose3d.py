@@ -15,9 +15,8 @@ from selflift.data.recording import Recordings, Take
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.h36m.videopose3d import open_videopose3d, recognise
 from selflift.skeleton import H36M_17, H36M_32
+from tests.formats.h36m.people import CAMERAS, SLOTS
 from tests.formats.h36m.videopose3d_files import (
-    CAMERAS,
-    SLOTS,
     Poses3D,
     as_32,
     motion,

@@ -12,12 +12,11 @@ from selflift.data.pose_set_writer import write_poses
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.h36m.videopose3d_keypoints import read_keypoints, to_h36m_17
 from selflift.skeleton import COCO_17, H36M_17, H36M_SH_16, MPII_16
+from tests.formats.h36m.people import CAMERAS, SLOTS
 from tests.formats.h36m.videopose3d_files import (
-    CAMERAS,
     COCO_SIDES,
     H36M_SIDES,
     HOURGLASS_SIDES,
-    SLOTS,
     Poses2D,
     Poses3D,
     detected,

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-import selflift.formats.h36m.h36m_cameras
 from selflift.config import H36MOptions
 from selflift.data.recording import Recordings, Take
 from selflift.formats.h36m.videopose3d import open_videopose3d
+from tests.formats.h36m.people import CAMERAS, SLOTS, camera_points, pixels
 
-CAMERAS = ("54138969", "55011271", "58860488", "60457274")
-# Where the 17 joints lie among the 32.
-SLOTS = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
 H36M_SIDES = [[4, 5, 6, 11, 12, 13], [1, 2, 3, 14, 15, 16]]
 COCO_SIDES = [[1, 3, 5, 7, 9, 11, 13, 15], [2, 4, 6, 8, 10, 12, 14, 16]]
 HOURGLASS_SIDES = [[3, 4, 5, 13, 14, 15], [0, 1, 2, 10, 11, 12]]
-
-TABLE = json.loads(
-    (Path(selflift.formats.h36m.h36m_cameras.__file__).parent / "cameras.json").read_text(
-        encoding="utf-8"
-    )
-)
 
 Poses3D = dict[str, dict[str, np.ndarray]]
 Poses2D = dict[str, dict[str, list[np.ndarray]]]
@@ -66,27 +55,9 @@ def write_2d(path: Path, poses: object, sides: object = H36M_SIDES, **metadata: 
 
 
 def seen_by(subject: str, camera: str, metres: np.ndarray, lens: bool = True) -> np.ndarray:
-    """World positions as a camera has them, mm, and its pixels: ``(F, J, 5)`` float64.
-
-    Written from OpenCV's definition of the lens, joint by joint.
-    """
-    inner, outer = TABLE["intrinsics"][camera], TABLE["extrinsics"][subject][camera]
-    w, *xyz = outer["orientation_wxyz"]
-    to_world = Rotation.from_quat([*xyz, w])
-    k1, k2, k3 = inner["radial"] if lens else (0, 0, 0)
-    p1, p2 = inner["tangential"] if lens else (0, 0)
-    out = []
-    world = 1000 * metres.reshape(-1, 3).astype(np.float64)
-    for X, Y, Z in to_world.inv().apply(world - outer["centre_mm"]).tolist():
-        x, y = X / Z, Y / Z
-        r2 = x * x + y * y
-        radial = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
-        u = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
-        v = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
-        fx, fy = inner["f_px"]
-        cx, cy = inner["c_px"]
-        out.append([X, Y, Z, fx * u + cx, fy * v + cy])
-    return np.array(out).reshape(*metres.shape[:-1], 5)
+    """World positions as a camera has them, mm, and its pixels: ``(F, J, 5)`` float64."""
+    points = camera_points(1000 * metres.astype(np.float64), subject, camera)
+    return np.concatenate([points, pixels(points, camera, lens)], axis=-1)
 
 
 def detected(positions: Poses3D, noise_px: float = 0.0) -> Poses2D:

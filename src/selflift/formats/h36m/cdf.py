@@ -50,7 +50,7 @@ class _Files:
 
 
 def recognise(path: Path) -> bool:
-    """Whether it is a folder with 3D poses in CDF files."""
+    """Recognise a folder with 3D poses in CDF files."""
     try:
         return bool(_subject_folders(Path(path)))
     except OSError:

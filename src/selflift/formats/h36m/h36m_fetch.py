@@ -62,7 +62,7 @@ class AnnotFile:
 
 
 def recognise(path: Path) -> bool:
-    """Whether it is a folder of h36m-fetch's, with ``S1/Directions-1/annot.h5`` at most 3 below."""
+    """Recognise a folder of h36m-fetch, with ``S1/Directions-1/annot.h5`` at most 3 below."""
     try:
         return next(_found(Path(path)), None) is not None
     except OSError:

@@ -82,12 +82,12 @@ def action_of(recording: str) -> str:
 
 
 def drifts(clip: str) -> bool:
-    """Whether it may be one of :data:`DRIFTING_TAKES`: sources number recordings differently."""
+    """Compare with :data:`DRIFTING_TAKES` but for the number: sources number differently."""
     return clip.split(" ")[:2] in [take.split(" ")[:2] for take in DRIFTING_TAKES]
 
 
 def is_skipped(clip: str, camera: str, skip: Sequence[str]) -> bool:
-    """Whether a take is on a skip list of ``"S9 Greeting"`` or ``"S11 Directions.54138969"``."""
+    """Look up a take on a skip list of ``"S9 Greeting"`` or ``"S11 Directions.54138969"``."""
     return clip in skip or f"{clip}.{camera}" in skip
 
 

@@ -40,7 +40,7 @@ _FILE = re.compile(r"((S\d+)_([A-Za-z]+(?:_\d+)?)\.(\d+))_([0-9]{1,12})(?:\.jpg)
 
 
 def recognise(path: Path) -> bool:
-    """Whether it is an archive with the arrays that MMPose writes."""
+    """Recognise an archive with the arrays that MMPose writes."""
     path = Path(path)
     return path.suffix == ".npz" and set(npz_keys(path)) >= _KEYS
 

@@ -74,7 +74,7 @@ class _Run:
 
 
 def recognise(path: Path) -> bool:
-    """Whether it is a pickle whose name says Human3.6M."""
+    """Recognise a pickle with Human3.6M in its name."""
     path = Path(path)
     if path.suffix != ".pkl" or "h36m" not in path.name.lower():
         return False

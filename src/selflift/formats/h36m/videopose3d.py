@@ -45,7 +45,7 @@ _CENTRED = 1e-3
 
 
 def recognise(path: Path) -> bool:
-    """Whether this is an ``.npz`` file with ``positions_3d``."""
+    """Recognise an ``.npz`` file with ``positions_3d``."""
     return path.suffix == ".npz" and KEY in npz_keys(path)
 
 

@@ -24,6 +24,7 @@ line for each axis.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ Y_UP_TO_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 FIELDS = {"sensor": 2, "size": 2, "animated": 1, "intrinsic": 16, "extrinsic": 16, "radial": 1}
 # Fourteen cameras take five kilobytes; whatever the unit, no entry is as large.
-MOST_BYTES, MOST_DIGITS, MOST = 2**20, 9, 1e9
+MOST_BYTES, MOST = 2**20, 1e9
 # Entries are printed with seven digits.
 ORTHONORMAL_TOLERANCE = 1e-4
 
@@ -49,94 +50,86 @@ FIT_MIN_SPREAD = 1e-3
 
 
 def read_calibration(path: Path, report: Report) -> dict[int, View]:
-    """The cameras of a sequence, by name.
+    """Read the cameras of a sequence, by number.
 
     Args:
         path: The file.
-        report: Is told of lens coefficients, which no public document explains.
+        report: Gets a note on lens coefficients, which no public document explains.
 
     Raises:
         ImportFileError: If the file can't be read, or a line is missing, unknown or implausible.
     """
-    try:
-        if path.exists() and not (path.is_file() and path.stat().st_size <= MOST_BYTES):
-            raise ValueError("no file, or one of more than a megabyte")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise ImportFileError(
-            f"'{path}': expected a text file of cameras, got one that can't be read ({error}); get "
-            "it again"
-        ) from error
     blocks: dict[str, dict[str, np.ndarray]] = {}
     name = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = line.split()
-        if words and words[0] == "name":
-            name = " ".join(words[1:])
+    for number, line in enumerate(_lines(path), start=1):
+        key, *words = line.split() or [""]
+        text = " ".join(words)
+        if key == "name":
             known = {int(other) for other in blocks}
-            digits = name.isascii() and name.isdigit() and len(name) <= MOST_DIGITS
-            if not digits or int(name) in known:
-                raise _wrong(path, f"line {number}", "the number of a new camera", f"'{name}'")
+            if not re.fullmatch("[0-9]{1,9}", text) or int(text) in known:
+                raise _wrong(path, f"line {number}", "the number of a new camera", f"'{text}'")
+            name = text
             blocks[name] = {}
-        elif words and blocks:
-            key = words[0]
+        elif key and blocks:
             if key not in FIELDS or key in blocks[name]:
                 raise _wrong(path, f"line {number}", f"one each of {', '.join(FIELDS)}", f"'{key}'")
-            blocks[name][key] = _numbers(path, f"line {number}: {key}", words[1:], FIELDS[key])
+            try:
+                values = np.array([float(word) for word in words])
+            except ValueError:
+                values = np.array([np.nan])
+            if len(values) != FIELDS[key] or not (np.abs(values) <= MOST).all():
+                expected = f"{FIELDS[key]} numbers"
+                raise _wrong(path, f"line {number}: {key}", expected, f"'{text[:60]}'")
+            blocks[name][key] = values
     if not blocks:
         raise _wrong(path, "file", "cameras, each with a line 'name'", "none")
-    lenses = []
-    for name, block in blocks.items():
-        if missing := [key for key in FIELDS if key not in block]:
-            raise _wrong(
-                path, f"camera {name}", f"lines {', '.join(FIELDS)}", f"no {', '.join(missing)}"
-            )
-        if block["radial"].any():
-            lenses.append(f"{name} ({block['radial'][0]:g})")
-    if lenses:
+    views = {int(name): _view(path, f"camera {name}", block) for name, block in blocks.items()}
+    if lenses := [f"{n} ({b['radial'][0]:g})" for n, b in blocks.items() if b["radial"].any()]:
         report.note(
             f"'{path}': radial, whose lens model is not documented, is not used: camera "
             f"{', '.join(lenses)}"
         )
-    return {int(name): _view(path, name, block) for name, block in blocks.items()}
+    return views
 
 
-def _numbers(path: Path, where: str, words: list[str], count: int) -> np.ndarray:
+def _lines(path: Path) -> list[str]:
     try:
-        numbers = np.array([float(word) for word in words])
-    except ValueError:
-        numbers = np.array([np.nan])
-    if len(numbers) != count or not (np.abs(numbers) <= MOST).all():
-        raise _wrong(path, where, f"{count} numbers", f"'{' '.join(words)[:60]}'")
-    return numbers
+        if path.exists() and not (path.is_file() and path.stat().st_size <= MOST_BYTES):
+            raise ValueError("no file, or one of more than a megabyte")
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise ImportFileError(
+            f"'{path}': expected a text file of cameras, got one that can't be read ({error}); "
+            "get it again"
+        ) from error
 
 
-def _view(path: Path, name: str, block: dict[str, np.ndarray]) -> View:
+def _view(path: Path, where: str, block: dict[str, np.ndarray]) -> View:
+    if missing := [key for key in FIELDS if key not in block]:
+        raise _wrong(path, where, f"lines {', '.join(FIELDS)}", f"no {', '.join(missing)}")
     inner, outer = block["intrinsic"].reshape(4, 4), block["extrinsic"].reshape(4, 4)
     size, rotation = block["size"], outer[:3, :3]
     f, c = inner[[0, 1], [0, 1]], inner[:2, 2]
     plain = np.eye(4)
     plain[[0, 1], [0, 1]], plain[:2, 2] = f, c
-    where = f"camera {name}"
-    if block["animated"].any():
-        raise _wrong(path, f"{where}: animated", "0, a camera that stands still", "another number")
-    if not ((size > 0).all() and (size == size.round()).all()):
-        raise _wrong(path, f"{where}: size", "width and height in pixels", f"{size.tolist()}")
-    if not ((f > 0).all() and np.array_equal(inner, plain)):
-        raise _wrong(
-            path, f"{where}: intrinsic", "fx 0 cx 0 0 fy cy 0 0 0 1 0 0 0 0 1",
-            " ".join(f"{number:g}" for number in inner.ravel()),
-        )  # fmt: skip
-    off = np.abs(rotation @ rotation.T - np.eye(3)).max()
-    if not (
-        off <= ORTHONORMAL_TOLERANCE
-        and np.linalg.det(rotation) > 0
-        and np.array_equal(outer[3], [0, 0, 0, 1])
+    orthonormal = np.allclose(rotation @ rotation.T, np.eye(3), 0, ORTHONORMAL_TOLERANCE)
+    for key, expected, good in (
+        ("animated", "0, a camera that stands still", not block["animated"].any()),
+        ("size", "width and height in pixels", (size > 0).all() and (size == size.round()).all()),
+        (
+            "intrinsic",
+            "fx 0 cx 0 0 fy cy 0 0 0 1 0 0 0 0 1",
+            (f > 0).all() and np.array_equal(inner, plain),
+        ),
+        (
+            "extrinsic",
+            "a rotation and a translation above 0 0 0 1",
+            orthonormal and np.linalg.det(rotation) > 0 and np.array_equal(outer[3], [0, 0, 0, 1]),
+        ),
     ):
-        raise _wrong(
-            path, f"{where}: extrinsic", "a rotation and a translation above 0 0 0 1",
-            " ".join(f"{number:g}" for number in outer.ravel()),
-        )  # fmt: skip
+        if not good:
+            got = " ".join(f"{number:g}" for number in block[key])
+            raise _wrong(path, f"{where}: {key}", expected, got)
     return View(
         f_px=f,
         c_px=c,
@@ -151,7 +144,7 @@ def _view(path: Path, name: str, block: dict[str, np.ndarray]) -> View:
 def fit_view(
     where: str, pixels: np.ndarray, points: np.ndarray, size_px: tuple[int, int], limit_px: float
 ) -> tuple[View, float]:
-    """The pinhole camera that explains annotated pairs, outliers aside.
+    """Fit the pinhole camera that explains annotated pairs, outliers aside.
 
     Args:
         where: Of what, for the message.

@@ -1,4 +1,4 @@
-"""Variables of MATLAB files, of either kind, with every defect told in one line.
+"""Variables of MATLAB files, of either kind; every defect is one line.
 
 Up to version 7 MATLAB has a format of its own, which SciPy reads; since 7.3 it writes HDF5, in
 which dimensions come in the opposite order.
@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from selflift.files.child_process import IsolatedReader
-from selflift.files.hdf5 import Hdf5File, open_hdf5
+from selflift.files.hdf5 import open_hdf5
 from selflift.files.untrusted import ImportFileError, UntrustedError
 
 HEADER_BYTES = 128
@@ -24,7 +24,7 @@ ENDIANS = (b"IM", b"MI")
 
 
 def check_version(path: Path, hdf5: bool) -> None:
-    """See what kind of MATLAB file it is, from its first bytes.
+    """Check the kind of a MATLAB file, from its first bytes.
 
     Args:
         path: The file.
@@ -41,18 +41,16 @@ def check_version(path: Path, hdf5: bool) -> None:
         raise ImportFileError(
             f"'{path}': expected a MATLAB file, got one that can't be opened ({error})"
         ) from error
-    if is_hdf5 and not hdf5:
-        raise ImportFileError(
-            f"'{path}': expected a MATLAB file of version 7 or before, as published, got HDF5 "
-            "(version 7.3); save it in MATLAB with save(..., '-v7') or get it again"
-        )
     is_mat5 = len(header) == HEADER_BYTES and header[-2:] in ENDIANS and not is_hdf5
-    if is_mat5 and hdf5:
+    if (is_hdf5 or is_mat5) and is_hdf5 != hdf5:
+        expected, got, option = "7 or before", "HDF5 (version 7.3)", "-v7"
+        if hdf5:
+            expected, got, option = "7.3 (HDF5)", "an earlier version", "-v7.3"
         raise ImportFileError(
-            f"'{path}': expected a MATLAB file of version 7.3 (HDF5), as published, got an earlier "
-            "version; save it in MATLAB with save(..., '-v7.3') or get it again"
+            f"'{path}': expected a MATLAB file of version {expected}, as published, got {got}; "
+            f"save it in MATLAB with save(..., '{option}') or get it again"
         )
-    if not (is_hdf5 if hdf5 else is_mat5):
+    if not (is_hdf5 or is_mat5):
         raise ImportFileError(
             f"'{path}': expected a MATLAB file, got something else or one cut short; get it again"
         )
@@ -104,48 +102,47 @@ def read_mat5(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Variables of a file of version 7 or before.
 
     Raises:
-        ImportFileError: If the file is damaged or of another kind, or lacks a variable.
+        ImportFileError: If the file is corrupt or of another kind, or lacks a variable.
     """
     load_scipy()
     check_version(path, hdf5=False)
     try:
         arrays = _mat5(path, names)
     except (ValueError, OSError) as error:
-        raise _damaged(path, str(error)) from error
+        raise _corrupt(path, str(error)) from error
+    _check_there(path, names, arrays[""].tolist())
+    out = {}
     for name in names:
-        _there(path, name, dict.fromkeys(arrays[""].tolist()))
-    return {name: _assembled(name, arrays) for name in names}
-
-
-def _assembled(name: str, arrays: Any) -> np.ndarray:
-    if f"{name}/0" not in arrays:
-        return np.asarray(arrays[name])
-    shape = tuple(arrays[name])
-    variable = np.empty(int(np.prod(shape)), object)
-    for i in range(variable.size):
-        variable[i] = arrays[f"{name}/{i}"]
-    return variable.reshape(shape)
+        out[name] = np.asarray(arrays[name])
+        if f"{name}/0" in arrays:
+            shape = tuple(arrays[name])
+            out[name] = np.empty(shape, object)
+            for i, place in enumerate(np.ndindex(shape)):
+                out[name][place] = arrays[f"{name}/{i}"]
+    return out
 
 
 def read_mat73(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Variables of a file of version 7.3, numbers only, with dimensions as HDF5 has them.
 
     Raises:
-        ImportFileError: If the file is damaged or of another kind, or lacks a variable.
+        ImportFileError: If the file is corrupt or of another kind, or lacks a variable.
     """
     check_version(path, hdf5=True)
     try:
         with open_hdf5(path) as file:
+            _check_there(path, [name for name in names if name not in file], file.names())
             for name in names:
-                if not file.is_dataset(name):
-                    _there(path, name, dict.fromkeys(file.names()))
-            return {name: _numbers(path, name, file) for name in names}
+                if not file.is_dataset(name) or file.has_texts(name):
+                    got = "texts" if file.is_dataset(name) else "a group"
+                    raise wrong(path, name, "an array of numbers", got)
+            return {name: file.array(name) for name in names}
     except ImportFileError:
         raise
     except UntrustedError as error:
         raise ImportFileError(f"'{path}': {error}") from error
     except Exception as error:  # h5py raises many kinds, depending on the damage
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        raise _corrupt(path, f"{type(error).__name__}: {error}") from error
 
 
 def cells(path: Path, name: str, variable: np.ndarray, count: int, width: int) -> list[np.ndarray]:
@@ -171,26 +168,19 @@ def wrong(path: Path, name: str, expected: str, got: str) -> ImportFileError:
     return ImportFileError(f"'{path}': {name}: expected {expected}, got {got}; get the file again")
 
 
-def _there(path: Path, name: str, content: Any) -> Any:
-    if name not in content:
-        have = ", ".join(sorted(key for key in content if key[0] not in "_#")) or "none"
-        raise ImportFileError(
-            f"'{path}': expected the variable {name}, got {have}; is it the data set's own file?"
-        )
-    return content[name]
+def _check_there(path: Path, names: Sequence[str], content: Sequence[str]) -> None:
+    for name in names:
+        if name not in content:
+            have = ", ".join(sorted(key for key in content if key[0] not in "_#")) or "none"
+            raise ImportFileError(
+                f"'{path}': expected the variable {name}, got {have}; is it the data set's own "
+                "file?"
+            )
 
 
-def _numbers(path: Path, name: str, file: Hdf5File) -> np.ndarray:
-    if not file.is_dataset(name):
-        raise wrong(path, name, "an array of numbers", "a group")
-    if file.has_texts(name):
-        raise wrong(path, name, "an array of numbers", "texts")
-    return file.array(name)
-
-
-def _damaged(path: Path, reason: str) -> ImportFileError:
+def _corrupt(path: Path, reason: str) -> ImportFileError:
     reason = " ".join(reason.split())[:200]
     return ImportFileError(
-        f"'{path}': expected a whole MATLAB file, got one that is damaged or cut short "
+        f"'{path}': expected a whole MATLAB file, got one that is corrupt or cut short "
         f"({reason}); get it again"
     )

@@ -15,8 +15,8 @@ from selflift.data.pose_set import PoseSet
 from selflift.data.pose_set_writer import write_poses
 from selflift.data.recording import Take
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.mpi_inf_3dhp.layout import BEHIND, NOT_ANNOTATED, VIDEOS, Video
-from selflift.formats.mpi_inf_3dhp.train import open_train, recognise
+from selflift.formats.mpi_inf_3dhp.annotations import BEHIND, NOT_ANNOTATED, VIDEOS, Video
+from selflift.formats.mpi_inf_3dhp.training_set import open_train, recognise
 from selflift.geometry.camera import Intrinsics, camera_to_world, project_pixels
 from selflift.skeleton import H36M_17
 from tests.formats.mpi_inf_3dhp import studio
@@ -361,7 +361,7 @@ def test_files_are_read_when_their_takes_are_asked_for(tmp_path: Path) -> None:
     takes = open_train(tmp_path, METRIC).takes
     for _ in range(8):
         next(takes)
-    with pytest.raises(ImportFileError, match="Seq2/annot.mat': .*damaged or cut short"):
+    with pytest.raises(ImportFileError, match="Seq2/annot.mat': .*corrupt or cut short"):
         next(takes)
 
 

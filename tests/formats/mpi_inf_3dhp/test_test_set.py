@@ -13,9 +13,9 @@ from selflift.config import MPIInf3DHPOptions
 from selflift.data.pose_set_writer import write_poses
 from selflift.data.recording import Take
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.mpi_inf_3dhp import train
-from selflift.formats.mpi_inf_3dhp.layout import BEHIND, NOT_ANNOTATED, TEST_SEQUENCES
-from selflift.formats.mpi_inf_3dhp.test import open_test, recognise
+from selflift.formats.mpi_inf_3dhp import training_set
+from selflift.formats.mpi_inf_3dhp.annotations import BEHIND, NOT_ANNOTATED, TEST_SEQUENCES
+from selflift.formats.mpi_inf_3dhp.test_set import open_test, recognise
 from selflift.geometry.camera import Intrinsics, project_pixels
 from selflift.skeleton import H36M_17
 from tests.formats.mpi_inf_3dhp import studio
@@ -35,9 +35,9 @@ def test_files_are_recognised_by_their_names(tmp_path: Path) -> None:
     path = studio.write_scene(tmp_path / "mpi_inf_3dhp_test_set", "TS4")
     for place in (tmp_path, path.parent.parent, path.parent, path):
         assert recognise(place)
-    assert not train.recognise(tmp_path)
+    assert not training_set.recognise(tmp_path)
     studio.write_train(tmp_path)
-    assert recognise(tmp_path) and train.recognise(tmp_path)
+    assert recognise(tmp_path) and training_set.recognise(tmp_path)
 
 
 def test_other_files_are_not_recognised(tmp_path: Path) -> None:

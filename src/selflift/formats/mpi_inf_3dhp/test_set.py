@@ -19,29 +19,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from selflift.config import MPIInf3DHPOptions
 from selflift.data.recording import Recordings, Report, Take, View
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.mpi_inf_3dhp.calibration import distance_px, fit_view
-from selflift.formats.mpi_inf_3dhp.layout import (
+from selflift.formats.mpi_inf_3dhp.annotations import (
     ACTIVITIES,
-    ANNOTATIONS,
-    BEHIND,
-    HEAD_ORDERS,
-    NOT_ANNOTATED,
     TEST_SEQUENCES,
     Annotated,
-    check_bodies,
-    check_choice,
+    check_options,
     chosen_subjects,
-    head_ordered,
-    head_setting,
-    rays_note,
-    to_h36m,
+    keys_of,
+    note_rays,
 )
+from selflift.formats.mpi_inf_3dhp.calibration import distance_px, fit_view
 from selflift.formats.mpi_inf_3dhp.matlab import read_mat73, wrong
 from selflift.skeleton import H36M_17, MPI_INF_3DHP_17
 
@@ -55,7 +49,7 @@ UNKNOWN = "unknown"
 
 
 def recognise(path: Path) -> bool:
-    """Whether there are files named like the test set's annotations."""
+    """Recognise files named like the test set's annotations."""
     return bool(_files(path))
 
 
@@ -73,8 +67,7 @@ def open_test(path: Path, options: MPIInf3DHPOptions) -> Recordings:
         ImportFileError: If there is nothing to read, an option is wrong, a file can't be read or
             holds another content, or no camera fits its annotations.
     """
-    check_choice("annotation", options.annotation, tuple(ANNOTATIONS))
-    check_choice("head_order", options.head_order, HEAD_ORDERS)
+    settings = check_options(options)
     files = _files(path)
     if not files:
         raise ImportFileError(
@@ -86,37 +79,48 @@ def open_test(path: Path, options: MPIInf3DHPOptions) -> Recordings:
     asked = options.subjects or TEST_SEQUENCES
     if missing := [name for name in TEST_SEQUENCES if name in asked and name not in files]:
         report.note(f"of the test set's sequences, not there: {', '.join(missing)}")
-    settings = {
-        "3D": f"{ANNOTATIONS[options.annotation]} ({options.annotation})",
-        "2D": "annot2",
+    settings |= {
         "frames": "valid_frame = 1" if options.valid_only else "all, valid or not",
         "rate": "25 fps (for TS5 and TS6 assumed)",
-        "head order": head_setting(options.head_order),
     }
-    # Read twice, here for the cameras: the files are small, and what is wrong is told at once.
+    # The files are small, and errors are reported at once.
+    scenes = {name: _read(files[name], options) for name in subjects}
     views, off_rays = {}, {}
-    for name in subjects:
-        poses, valid, _ = _read(files[name], options)
-        views[name], residual = _fit(files[name], name, poses[valid])
-        if poses.universal is not None:
-            usable = poses[valid & _usable(poses)]
-            off_rays[name] = distance_px(views[name], usable.pixels, usable.poses_3d)
-        settings[f"{name}: camera"] = _camera(views[name], residual)
-        published = TEST_SEQUENCES[name].valid
-        if int(valid.sum()) != published:
+    for name, (poses, valid, _) in scenes.items():
+        usable = poses[valid & poses.usable()]
+        size_px, published = TEST_SEQUENCES[name]
+        views[name], residual = fit_view(
+            f"'{files[name]}'", usable.pixels, usable.metric, size_px, LIMIT_PX
+        )
+        usable.check_bodies(files[name])
+        if usable.universal is not None:
+            off_rays[name] = distance_px(views[name], usable.pixels, usable.universal)
+        (fx, fy), (cx, cy) = views[name].f_px, views[name].c_px
+        settings[f"{name}: camera"] = (
+            f"fitted, f {fx:.2f} {fy:.2f}, c {cx:.2f} {cy:.2f} px; annot3 is within "
+            f"{residual:.2f} px of annot2 (median)"
+        )
+        if valid.sum() != published:
             report.note(
                 f"{name}: expected {published} valid frames, as published, got {valid.sum()}"
             )
-    if line := rays_note(off_rays):
-        report.note(line)
+    note_rays(off_rays, report)
     return Recordings(
         source=SOURCE,
         skeleton=H36M_17,
-        takes=_takes({name: files[name] for name in subjects}, views, options, report),
+        takes=_takes(scenes, views, options, report),
         total=len(subjects) * len(ACTIVITIES),
         settings=settings,
         report=report,
     )
+
+
+class _Scene(NamedTuple):
+    """One sequence: annotations, valid frames ``(F,)`` bool, and activity numbers ``(F,)``."""
+
+    poses: Annotated
+    valid: np.ndarray
+    activity: np.ndarray
 
 
 def _files(path: Path) -> dict[str, Path]:
@@ -134,9 +138,8 @@ def _files(path: Path) -> dict[str, Path]:
     return found
 
 
-def _read(path: Path, options: MPIInf3DHPOptions) -> tuple[Annotated, np.ndarray, np.ndarray]:
-    """Annotations, which frames are valid ``(F,)`` bool, and their activity numbers ``(F,)``."""
-    keys = ["annot2", "annot3"] + ["univ_annot3"] * (options.annotation == "universal")
+def _read(path: Path, options: MPIInf3DHPOptions) -> _Scene:
+    keys = keys_of(options)
     content = read_mat73(path, [*keys, "valid_frame", "activity_annotation"])
     frames = content["annot2"].size // (MPI_INF_3DHP_17.num_joints * 2)
     joints = {}
@@ -148,7 +151,7 @@ def _read(path: Path, options: MPIInf3DHPOptions) -> tuple[Annotated, np.ndarray
             array = array.T
         if array.shape != shape or frames == 0:
             raise wrong(path, key, f"shape (frames, 1, {shape[2]}, {shape[3]})", str(array.shape))
-        joints[key] = to_h36m(array[:, 0], MPI_INF_3DHP_17)
+        joints[key] = array[:, 0]
     flags = {}
     for key in ("valid_frame", "activity_annotation"):
         if content[key].shape not in ((frames, 1), (1, frames), (frames,)):
@@ -161,62 +164,27 @@ def _read(path: Path, options: MPIInf3DHPOptions) -> tuple[Annotated, np.ndarray
         raise wrong(path, "valid_frame", "zeros and ones", str(np.unique(valid)[:5]))
     if not valid.any():
         raise wrong(path, "valid_frame", "at least one valid frame", "none")
-    annotated = Annotated(joints["annot2"], joints["annot3"], joints.get("univ_annot3"))
-    return annotated, valid.astype(bool), flags["activity_annotation"]
-
-
-def _usable(poses: Annotated) -> np.ndarray:
-    return poses.whole() & poses.in_front()
-
-
-def _fit(path: Path, name: str, valid: Annotated) -> tuple[View, float]:
-    usable = valid[_usable(valid)]
-    size = TEST_SEQUENCES[name].size_px
-    view, residual = fit_view(f"'{path}'", usable.pixels, usable.metric, size, LIMIT_PX)
-    check_bodies(path, "annot3", usable.metric)
-    if usable.universal is not None:
-        check_bodies(path, "univ_annot3", usable.universal)
-    return view, residual
-
-
-def _camera(view: View, residual: float) -> str:
-    f, c = view.f_px, view.c_px
-    return (
-        f"fitted, f {f[0]:.2f} {f[1]:.2f}, c {c[0]:.2f} {c[1]:.2f} px; annot3 is within "
-        f"{residual:.2f} px of annot2 (median)"
-    )
+    poses = Annotated.of(joints, MPI_INF_3DHP_17)
+    return _Scene(poses, valid.astype(bool), flags["activity_annotation"])
 
 
 def _takes(
-    files: dict[str, Path], views: dict[str, View], options: MPIInf3DHPOptions, report: Report
+    scenes: dict[str, _Scene], views: dict[str, View], options: MPIInf3DHPOptions, report: Report
 ) -> Iterator[Take]:
-    for name, path in files.items():
-        poses, valid, activity = _read(path, options)
+    for name, (poses, valid, activity) in scenes.items():
         wanted = valid if options.valid_only else np.ones_like(valid)
-        whole, in_front = poses.whole(), poses.in_front()
-        report.drop("valid_frame = 0", int((~wanted).sum()))
-        report.drop(NOT_ANNOTATED, int((wanted & ~whole).sum()))
-        report.drop(BEHIND, int((wanted & whole & ~in_front).sum()))
-        kept = wanted & whole & in_front
-        known = np.isin(activity, range(1, len(ACTIVITIES) + 1))
-        if (kept & ~known).any():
+        kept = poses.keep(wanted, "valid_frame = 0", report)
+        unknown = ~np.isin(activity, range(1, len(ACTIVITIES) + 1))
+        if (kept & unknown).any():
             report.note(
-                f"{name}: {int((kept & ~known).sum())} frames have no activity from 1 to "
+                f"{name}: {int((kept & unknown).sum())} frames have no activity from 1 to "
                 f"{len(ACTIVITIES)}; their action is '{UNKNOWN}'"
             )
         groups = {title: activity == n for n, title in enumerate(ACTIVITIES, start=1)}
-        for action, member in {**groups, UNKNOWN: ~known}.items():
+        for action, member in {**groups, UNKNOWN: unknown}.items():
             rows = np.flatnonzero(kept & member)
-            if len(rows) == 0:
-                continue
-            yield Take(
-                subject=name,
-                action=action,
-                clip=name,
-                camera=f"{name}/0",
-                poses_2d=head_ordered(poses.pixels[rows], options.head_order),
-                frame=rows,
-                fps=FPS,
-                poses_3d=head_ordered(poses.poses_3d[rows], options.head_order),
-                view=views[name],
-            )
+            if len(rows):
+                yield poses[rows].take(
+                    options.head_order, subject=name, action=action, clip=name, camera=f"{name}/0",
+                    frame=rows, fps=FPS, view=views[name],
+                )  # fmt: skip
