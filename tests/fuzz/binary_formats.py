@@ -18,8 +18,8 @@ from tests.formats.h36m import test_h36m_fetch as fetch
 from tests.formats.h36m import test_mmpose as mmpose
 from tests.formats.h36m import test_motionbert as motionbert
 from tests.formats.h36m import videopose3d_files as videopose3d
-from tests.formats.keypoints import test_custom as custom
 from tests.formats.keypoints import test_detectron as detectron
+from tests.formats.keypoints import test_videopose3d_custom as custom
 from tests.formats.mpi_inf_3dhp import studio
 from tests.fuzz.archive_damage import NPY, NPZ, PICKLE
 from tests.fuzz.hdf5_damage import HDF5

@@ -1,4 +1,4 @@
-"""Which formats can be read, and which one a file or folder is."""
+"""The formats that can be read, and the recognition of a file's or folder's format."""
 
 from __future__ import annotations
 
@@ -13,12 +13,21 @@ from selflift.files.array_archives import npz_keys
 from selflift.files.untrusted import ImportFileError
 from selflift.formats import pose_sets
 from selflift.formats.h36m import cdf, h36m_fetch, mmpose, motionbert, videopose3d
-from selflift.formats.keypoints import alphapose, arrays, coco, custom, detectron, openpose, tables
+from selflift.formats.keypoints import (
+    alphapose,
+    arrays,
+    coco,
+    csv_table,
+    detectron,
+    openpose,
+    videopose3d_custom,
+)
 from selflift.formats.keypoints import mmpose as mmpose_keypoints
+from selflift.formats.keypoints.reader import Reader
 from selflift.formats.mocap import importer as mocap
 from selflift.formats.mpi_inf_3dhp import test_set, training_set
 
-# How much of what a file or folder holds fits into a line.
+# Parts of a file or folder that fit into a line.
 MOST_ENDINGS, MOST_KEYS = 4, 8
 
 
@@ -27,16 +36,23 @@ class Source:
     """A format.
 
     Attributes:
-        name: What it is called on the command line.
-        about: What ``input`` names, in a few words.
-        recognise: Whether a file or folder looks like it.
-        open: Reads it.
+        name: Its name on the command line.
+        about: Its files, in a few words.
+        recognise: Returns whether a file or folder looks like it.
+        open: Opens a file or folder.
     """
 
     name: str
     about: str
     recognise: Callable[[Path], bool]
     open: Callable[[Path, PrepareConfig], Recordings]
+
+
+def _keypoints(name: str, about: str, reader: Reader) -> Source:
+    return Source(
+        name, about, reader.recognise,
+        lambda path, config: reader.open_keypoints(path, config.keypoints),
+    )  # fmt: skip
 
 
 SOURCES: dict[str, Source] = {
@@ -90,53 +106,31 @@ SOURCES: dict[str, Source] = {
             mocap.recognise,
             lambda path, config: mocap.open_mocap(path, config.mocap, config.rig),
         ),
-        Source(
-            "openpose",
-            "the folder of OpenPose's *_keypoints.json",
-            openpose.recognise,
-            lambda path, config: openpose.open_openpose(path, config.keypoints),
-        ),
-        Source(
-            "coco",
-            "COCO keypoints, annotations or results (JSON)",
-            coco.recognise,
-            lambda path, config: coco.open_coco(path, config.keypoints),
-        ),
-        Source(
-            "alphapose",
-            "AlphaPose's alphapose-results.json",
-            alphapose.recognise,
-            lambda path, config: alphapose.open_alphapose(path, config.keypoints),
-        ),
-        Source(
+        _keypoints("openpose", "the folder of OpenPose's *_keypoints.json", openpose),
+        _keypoints("coco", "COCO keypoints, annotations or results (JSON)", coco),
+        _keypoints("alphapose", "AlphaPose's alphapose-results.json", alphapose),
+        _keypoints(
             "mmpose",
             "MMPose's predictions of a video or an image, or a folder of them (JSON)",
-            mmpose_keypoints.recognise,
-            lambda path, config: mmpose_keypoints.open_mmpose(path, config.keypoints),
+            mmpose_keypoints,
         ),
-        Source(
-            "videopose3d_custom",
-            "VideoPose3D's data_2d_custom_NAME.npz",
-            custom.recognise,
-            lambda path, config: custom.open_custom(path, config.keypoints),
+        _keypoints(
+            "videopose3d_custom", "VideoPose3D's data_2d_custom_NAME.npz", videopose3d_custom
         ),
-        Source(
+        _keypoints(
             "detectron",
             "a Detectron inference file of a video, or a folder of them (npz)",
-            detectron.recognise,
-            lambda path, config: detectron.open_detectron(path, config.keypoints),
+            detectron,
         ),
-        Source(
+        _keypoints(
             "arrays",
             "keypoints as a plain array (npy, npz, HDF5), with frames or people as further axes",
-            arrays.recognise,
-            lambda path, config: arrays.open_arrays(path, config.keypoints),
+            arrays,
         ),
-        Source(
+        _keypoints(
             "table",
             "keypoints as a CSV table with a header: frame, person, and x, y, confidence of joints",
-            tables.recognise,
-            lambda path, config: tables.open_table(path, config.keypoints),
+            csv_table,
         ),
         Source(
             "poses",
@@ -149,7 +143,7 @@ SOURCES: dict[str, Source] = {
 
 
 def find_source(name: str | None, path: Path) -> Source:
-    """The format of a file or folder.
+    """Find the format of a file or folder.
 
     Args:
         name: A source, the beginning of a few (``"h36m"``), or ``None`` to look at the files.
@@ -185,7 +179,7 @@ def find_source(name: str | None, path: Path) -> Source:
     if name is None:
         raise ImportFileError(
             f"input '{path}': expected a format that selflift knows, got {_look_of(path)}; name "
-            "the source to learn what is amiss, as in source=coco (--help lists them)"
+            "the source to see why it does not fit, as in source=coco (--help lists them)"
         )
     expected = "; ".join(f"{source.name}: {source.about}" for source in family)
     raise ImportFileError(
@@ -194,7 +188,7 @@ def find_source(name: str | None, path: Path) -> Source:
 
 
 def _look_of(path: Path) -> str:
-    """What a file or folder is, as far as one sees without knowing the format."""
+    """Describe a file or folder of unknown format."""
     try:
         if path.is_dir():
             endings = Counter(p.suffix or "folder or other" for p in path.iterdir())
@@ -210,4 +204,4 @@ def _look_of(path: Path) -> str:
     if keys := npz_keys(path):
         return f"an npz archive of {', '.join(keys[:MOST_KEYS])}"
     ending = f"a {path.suffix} file" if path.suffix else "a file without an ending"
-    return f"{ending} of another format, or one that is damaged or cut short"
+    return f"{ending} of another format, or one that is corrupt or cut short"

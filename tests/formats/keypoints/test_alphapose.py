@@ -13,7 +13,7 @@ from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.recording import Recordings, Take
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.keypoints import coco
-from selflift.formats.keypoints.alphapose import open_alphapose, recognise
+from selflift.formats.keypoints.alphapose import open_keypoints, recognise
 from selflift.skeleton import COCO_17, HALPE_26, OPENPOSE_COCO_18, Skeleton
 
 Read = Callable[[Recordings], list[Take]]
@@ -37,7 +37,7 @@ def test_a_video_becomes_a_clip(
     order = sorted(range(12), key=str)
     path = write_json([result(f"{t}.jpg", person[t]) for t in order], "alphapose-results.json")
     assert recognise(path) and not coco.recognise(path)
-    source = open_alphapose(path, KeypointOptions())
+    source = open_keypoints(path, KeypointOptions())
     assert source.skeleton is skeleton
     (take,) = read(source)
     assert take.clip == "alphapose-results" and take.frame.tolist() == list(range(12))
@@ -52,14 +52,14 @@ def test_images_of_several_videos_are_told_apart(
     person = make_people()[0]
     names = ["run_003.png", "walk_010.JPEG", "run_001.png", "portrait.bmp"]
     path = write_json([result(name, person[n]) for n, name in enumerate(names)])
-    clips = {t.clip: t.frame.tolist() for t in read(open_alphapose(path, KeypointOptions()))}
+    clips = {t.clip: t.frame.tolist() for t in read(open_keypoints(path, KeypointOptions()))}
     assert clips == {"run": [1, 3], "walk": [10], "portrait": [0]}
 
 
 def test_the_highest_score_is_the_best(write_json: Write, make_people: Make, read: Read) -> None:
     people = make_people(2)
     rows = [result(f"{t}.jpg", people[n, t], [2.0, 2.9][n]) for t in (0, 1, 3) for n in (0, 1)]
-    source = open_alphapose(write_json(rows), KeypointOptions())
+    source = open_keypoints(write_json(rows), KeypointOptions())
     (take,) = read(source)
     np.testing.assert_array_equal(take.poses_2d, people[1, [0, 1, 3], :, :2])
     assert source.report.dropped == {"other people in the frame": 3}
@@ -72,7 +72,7 @@ def test_an_idx_that_is_no_identity_is_none(
     write_json: Write, make_people: Make, read: Read, idx: object
 ) -> None:
     rows = [result(f"{t}.jpg", make_people(1)[0, t], idx=idx) for t in range(3)]
-    source = open_alphapose(write_json(rows), KeypointOptions(people="track"))
+    source = open_keypoints(write_json(rows), KeypointOptions(people="track"))
     assert len(read(source)) == 1
     assert any("followed by the distance" in note for note in source.report.notes)
 
@@ -88,7 +88,7 @@ def test_idx_is_the_track_in_every_form(
         for t in range(4)
         for n in (0, 1)
     ]
-    source = open_alphapose(write_json(rows), KeypointOptions(people="track"))
+    source = open_keypoints(write_json(rows), KeypointOptions(people="track"))
     takes = read(source)
     assert [take.clip for take in takes] == ["people/person1", "people/person2"]
     np.testing.assert_array_equal(takes[0].poses_2d[2:], people[1, 2:, :, :2])
@@ -100,7 +100,7 @@ def test_without_tracking_people_are_followed_by_distance(
 ) -> None:
     people = make_people(2)
     rows = [result(f"{t}.jpg", people[(n + t) % 2, t]) for t in range(4) for n in (0, 1)]
-    takes = read(open_alphapose(write_json(rows), KeypointOptions(people="track")))
+    takes = read(open_keypoints(write_json(rows), KeypointOptions(people="track")))
     np.testing.assert_array_equal(takes[0].poses_2d, people[0, ..., :2])
     np.testing.assert_array_equal(takes[1].poses_2d, people[1, ..., :2])
 
@@ -122,7 +122,7 @@ def test_the_forms_cmu_and_open_are_openposes_coco_model(
     }
     path = write_json(content)
     assert recognise(path) and not coco.recognise(path)
-    source = open_alphapose(path, KeypointOptions())
+    source = open_keypoints(path, KeypointOptions())
     assert source.skeleton is OPENPOSE_COCO_18
     assert source.settings["score"].startswith("the mean confidence")
     (take,) = read(source)
@@ -152,7 +152,7 @@ def test_a_damaged_item_is_named(
     write_json: Write, make_people: Make, read: Read, second: Any, message: str
 ) -> None:
     path = write_json([result("0.jpg", make_people()[0, 0]), second])
-    source = open_alphapose(path, KeypointOptions())
+    source = open_keypoints(path, KeypointOptions())
     with pytest.raises(ImportFileError, match=f"people.json'.*{message}"):
         read(source)
 
@@ -160,8 +160,8 @@ def test_a_damaged_item_is_named(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], "people.json': expected people, got none"),
-        ({}, "people.json': expected people, got none"),
+        ([], "people.json': expected people, got nobody in any frame"),
+        ({}, "people.json': expected people, got nobody in any frame"),
         ([{"image_id": 3, "category_id": 1, "keypoints": []}], "item 0: expected image_id with"),
         (
             [{"image_id": "0.jpg", "keypoints": [1.0] * 52}],
@@ -176,14 +176,14 @@ def test_a_damaged_item_is_named(
 )
 def test_other_contents_are_refused_at_once(write_json: Write, content: Any, message: str) -> None:
     with pytest.raises(ImportFileError, match=message):
-        open_alphapose(write_json(content), KeypointOptions())
+        open_keypoints(write_json(content), KeypointOptions())
 
 
 def test_a_truncated_file_is_refused(write_json: Write, make_people: Make, read: Read) -> None:
     path = write_json([result(f"{t}.jpg", make_people()[0, t]) for t in range(4)])
     path.write_text(path.read_text()[:-30])
-    source = open_alphapose(path, KeypointOptions())
-    with pytest.raises(ImportFileError, match="damaged, cut short .* after 3 items"):
+    source = open_keypoints(path, KeypointOptions())
+    with pytest.raises(ImportFileError, match="corrupt, cut short .* after 3 items"):
         read(source)
 
 

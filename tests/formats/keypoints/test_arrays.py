@@ -13,7 +13,7 @@ import pytest
 from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.recording import Recordings, Take
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints.arrays import open_arrays, recognise
+from selflift.formats.keypoints.arrays import open_keypoints, recognise
 from selflift.skeleton import COCO_17, H36M_17, OPENPOSE_BODY_25
 
 Make = Callable[..., np.ndarray]
@@ -42,7 +42,7 @@ def test_every_file_holds_the_same_poses(
     people = make_people()[0]
     path = write(tmp_path, ending, keypoints=people)
     assert recognise(path)
-    source = open_arrays(path, COCO)
+    source = open_keypoints(path, COCO)
     assert source.skeleton is COCO_17
     (take,) = read(source)
     np.testing.assert_array_equal(take.poses_2d, people[..., :2])
@@ -61,7 +61,7 @@ def test_every_shape_is_read(
         (people[0], 4, ["walk/person1"]),
         (people.swapaxes(0, 1), 4, ["walk/person1", "walk/person2"]),
     ):
-        source = open_arrays(write(tmp_path, ".npy", keypoints=array), TRACK)
+        source = open_keypoints(write(tmp_path, ".npy", keypoints=array), TRACK)
         takes = read(source)
         assert [take.clip for take in takes] == clips
         assert all(len(take) == frames for take in takes)
@@ -78,14 +78,14 @@ def test_the_place_on_the_axis_of_people_is_the_person(
     people[2, :, :, 2] = 0
     # They change places: only identities can tell.
     people[3] = people[3, ::-1]
-    source = open_arrays(write(tmp_path, ".npy", keypoints=people), TRACK)
+    source = open_keypoints(write(tmp_path, ".npy", keypoints=people), TRACK)
     first, second = read(source)
     assert first.frame.tolist() == [0, 3] and second.frame.tolist() == [0, 1, 3]
     np.testing.assert_array_equal(first.poses_2d[1], people[3, 0, :, :2])
     assert source.report.dropped == {"nobody in the frame": 1}
     track = np.array([[1, 2], [1, 2], [1, 2], [2, 1]])
     told = write(tmp_path, ".npz", keypoints=people, track=track)
-    first, second = read(open_arrays(told, TRACK))
+    first, second = read(open_keypoints(told, TRACK))
     np.testing.assert_array_equal(first.poses_2d[-1], people[3, 1, :, :2])
 
 
@@ -98,7 +98,7 @@ def test_a_file_tells_of_itself(tmp_path: Path, make_people: Make, read: Read) -
             frame=np.array([3, 5, 7, 9]),
         )  # fmt: skip
         assert recognise(path)
-        source = open_arrays(path, KeypointOptions())
+        source = open_keypoints(path, KeypointOptions())
         assert source.skeleton is H36M_17
         assert source.settings["layout"] == "h36m_17 (as the file says)"
         (take,) = read(source)
@@ -106,7 +106,7 @@ def test_a_file_tells_of_itself(tmp_path: Path, make_people: Make, read: Read) -
         assert take.view is not None and take.view.f_px.tolist() == [1100, 1100]
         assert take.size_px == (1920, 1080)
         with pytest.raises(ImportFileError, match="expected fps = 25, as the file says, got key"):
-            open_arrays(path, KeypointOptions(fps=50.0))
+            open_keypoints(path, KeypointOptions(fps=50.0))
 
 
 def test_a_number_of_joints_that_several_layouts_have_needs_a_name(
@@ -114,9 +114,9 @@ def test_a_number_of_joints_that_several_layouts_have_needs_a_name(
 ) -> None:
     path = write(tmp_path, ".npy", keypoints=make_people()[0])
     with pytest.raises(ImportFileError, match="h36m_17, coco_17, .* have, got none; name it, as"):
-        open_arrays(path, KeypointOptions())
+        open_keypoints(path, KeypointOptions())
     path = write(tmp_path, ".npy", keypoints=make_people(joints=25)[0])
-    assert open_arrays(path, KeypointOptions()).skeleton is OPENPOSE_BODY_25
+    assert open_keypoints(path, KeypointOptions()).skeleton is OPENPOSE_BODY_25
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     path = write(tmp_path, ".npz", keypoints=keypoints, **more)
     with pytest.raises(ImportFileError, match=f"walk.npz': .*{message}"):
-        open_arrays(path, COCO)
+        open_keypoints(path, COCO)
 
 
 def test_objects_are_not_read(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_objects_are_not_read(tmp_path: Path) -> None:
     bomb = np.array([Bomb()], dtype=object)
     for ending in (".npy", ".npz"):
         with pytest.raises(ImportFileError, match="expected"):
-            open_arrays(write(tmp_path, ending, keypoints=bomb), COCO)
+            open_keypoints(write(tmp_path, ending, keypoints=bomb), COCO)
     assert not (tmp_path / "boom").exists()
 
 
@@ -165,7 +165,7 @@ def test_a_damaged_file_is_refused(
     path = write(tmp_path, ending, keypoints=make_people(frames=200)[0])
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(ImportFileError, match=f"walk{ending}': expected"):
-        open_arrays(path, COCO)
+        open_keypoints(path, COCO)
 
 
 def test_sizes_that_the_file_can_t_have_are_not_allocated(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_sizes_that_the_file_can_t_have_are_not_allocated(tmp_path: Path) -> Non
     with h5py.File(path, "w") as file:
         file.create_dataset("keypoints", (10**9, 17, 3), "f4", chunks=(1000, 17, 3))
     with pytest.raises(ImportFileError, match="at most 34 MB.* got 204,000 MB for 'keypoints'"):
-        open_arrays(path, COCO)
+        open_keypoints(path, COCO)
     path = tmp_path / "walk.npy"
     with open(path, "wb") as stream:
         np.lib.format.write_array_header_1_0(
@@ -181,7 +181,7 @@ def test_sizes_that_the_file_can_t_have_are_not_allocated(tmp_path: Path) -> Non
         )
         stream.write(bytes(1000))
     with pytest.raises(ImportFileError, match="walk.npy': expected an array of numbers"):
-        open_arrays(path, COCO)
+        open_keypoints(path, COCO)
 
 
 def test_foreign_files_are_not_recognised(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_foreign_files_are_not_recognised(tmp_path: Path) -> None:
     assert not recognise(tmp_path) and not recognise(tmp_path / "none.npy")
     path = write(tmp_path, ".npz", a=np.ones((4, 17, 2)), b=np.ones(3))
     with pytest.raises(ImportFileError, match="expected an array keypoints or poses_2d, got"):
-        open_arrays(path, COCO)
+        open_keypoints(path, COCO)
 
 
 def test_what_is_no_array_but_called_so_is_refused(tmp_path: Path, make_people: Make) -> None:
@@ -203,18 +203,18 @@ def test_what_is_no_array_but_called_so_is_refused(tmp_path: Path, make_people: 
     ):
         path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
         with pytest.raises(ImportFileError, match="walk.npy': expected an array of numbers"):
-            open_arrays(path, COCO)
+            open_keypoints(path, COCO)
     archive = write(tmp_path, ".npz", keypoints=make_people()[0])
     archive.rename(path)
     with pytest.raises(ImportFileError, match="walk.npy': expected an array of numbers"):
-        open_arrays(path, COCO)
+        open_keypoints(path, COCO)
 
 
 def test_a_layout_is_one_name(tmp_path: Path, make_people: Make) -> None:
     for names in ([], ["coco_17", "h36m_17"]):
         path = write(tmp_path, ".npz", keypoints=make_people()[0], layout=np.array(names, str))
         with pytest.raises(ImportFileError, match="expected layout as one name, got [02]"):
-            open_arrays(path, KeypointOptions())
+            open_keypoints(path, KeypointOptions())
 
 
 def test_a_link_to_another_file_is_not_followed(tmp_path: Path, make_people: Make) -> None:
@@ -223,4 +223,4 @@ def test_a_link_to_another_file_is_not_followed(tmp_path: Path, make_people: Mak
     with h5py.File(path, "w") as file:
         file["keypoints"] = h5py.ExternalLink("other.h5", "/keypoints")
     with pytest.raises(ImportFileError, match="'keypoints' in the file itself, got a link"):
-        open_arrays(path, COCO)
+        open_keypoints(path, COCO)

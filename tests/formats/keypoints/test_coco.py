@@ -12,9 +12,9 @@ import pytest
 from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.recording import Recordings, Take
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints.coco import open_coco, recognise
+from selflift.formats.keypoints.coco import open_keypoints, recognise
 from selflift.skeleton import COCO_17, H36M_17, HALPE_26
-from tests.formats.keypoints.test_layouts import COCO_NAMES, HALPE_NAMES
+from tests.formats.keypoints.test_layout_recognition import COCO_NAMES, HALPE_NAMES
 
 Read = Callable[[Recordings], list[Take]]
 Make = Callable[..., np.ndarray]
@@ -65,7 +65,7 @@ def test_everybody_annotated_is_taken_with_the_images_id_as_frame(
     b[5] = 0  # the more labelled one of an image comes first
     path = write_json(annotations([(900, b), (7, c), (900, a)]), "val.json")
     assert recognise(path)
-    source = open_coco(path, KeypointOptions())
+    source = open_keypoints(path, KeypointOptions())
     assert source.skeleton is COCO_17 and source.settings["people"].endswith("(the default)")
     first, second = read(source)
     assert (first.clip, first.frame.tolist()) == ("val/person1", [7, 900])
@@ -81,7 +81,7 @@ def test_hidden_joints_count_and_unlabelled_ones_are_missing(
     v = np.arange(17) % 3
     person = labelled(make_people()[0, 0], v)
     for content in (annotations([(1, person)]), results([(1, person, 0.5)])):
-        source = open_coco(write_json(content), KeypointOptions())
+        source = open_keypoints(write_json(content), KeypointOptions())
         (take,) = read(source)
         assert take.confidence is not None
         assert take.confidence[0].tolist() == [float(value > 0) for value in v]
@@ -94,7 +94,7 @@ def test_results_carry_their_confidences(write_json: Write, make_people: Make, r
     rows = [(10 * t, people[n, t], [0.3, 0.9][n]) for t in range(3) for n in range(2)]
     path = write_json(results(rows))
     assert recognise(path)
-    source = open_coco(path, KeypointOptions())
+    source = open_keypoints(path, KeypointOptions())
     first, second = read(source)
     np.testing.assert_array_equal(first.poses_2d, people[1, ..., :2])
     np.testing.assert_array_equal(first.confidence, people[1, ..., 2])
@@ -108,10 +108,10 @@ def test_images_of_a_video_can_be_followed(
     people = make_people(2, 8)
     rows = [(t, people[(n + t) % 2, t], 0.5) for t in range(8) for n in range(2)]
     path = write_json(results(rows), "walk.json")
-    takes = read(open_coco(path, KeypointOptions(people="track")))
+    takes = read(open_keypoints(path, KeypointOptions(people="track")))
     assert [take.clip for take in takes] == ["walk/person1", "walk/person2"]
     np.testing.assert_array_equal(takes[0].poses_2d, people[0, ..., :2])
-    (best,) = read(open_coco(path, KeypointOptions(people="best")))
+    (best,) = read(open_keypoints(path, KeypointOptions(people="best")))
     assert best.clip == "walk" and best.frame.tolist() == list(range(8))
 
 
@@ -120,7 +120,7 @@ def test_a_track_id_is_the_person(write_json: Write, make_people: Make, read: Re
     content = annotations([(t, people[n, t]) for t in range(2) for n in range(2)])
     for n, annotation in enumerate(content["annotations"]):
         annotation["track_id"] = [4, 8, 8, 4][n]
-    takes = read(open_coco(write_json(content), KeypointOptions(people="track")))
+    takes = read(open_keypoints(write_json(content), KeypointOptions(people="track")))
     np.testing.assert_array_equal(takes[0].poses_2d[1], people[1, 1, :, :2])
 
 
@@ -134,7 +134,7 @@ def test_crowds_and_unlabelled_people_are_dropped_by_reason(
     content["annotations"][2]["num_keypoints"] = 0
     del content["annotations"][3]["keypoints"]
     content["annotations"][4]["keypoints"] = [0] * 51
-    source = open_coco(write_json(content), KeypointOptions())
+    source = open_keypoints(write_json(content), KeypointOptions())
     (take,) = read(source)
     assert take.frame.tolist() == [0, 5]
     assert source.report.dropped == {
@@ -148,7 +148,7 @@ def test_twenty_six_joints_are_halpe(write_json: Write, make_people: Make, read:
     person = make_people(joints=26)[0, 0]
     named = annotations([(1, labelled(person))], HALPE_NAMES)
     for content in (named, results([(1, person, 1.0)])):
-        source = open_coco(write_json(content), KeypointOptions())
+        source = open_keypoints(write_json(content), KeypointOptions())
         assert source.skeleton is HALPE_26
         np.testing.assert_array_equal(read(source)[0].poses_2d[0], person[:, :2])
 
@@ -156,8 +156,8 @@ def test_twenty_six_joints_are_halpe(write_json: Write, make_people: Make, read:
 def test_names_that_follow_the_annotations_decide(write_json: Write, make_people: Make) -> None:
     content = annotations([(1, labelled(make_people()[0, 0]))], [f"k{n}" for n in range(17)])
     with pytest.raises(ImportFileError, match="got 17 joints named k0, k1, .*set keypoints.layout"):
-        open_coco(write_json(content), KeypointOptions())
-    source = open_coco(write_json(content), KeypointOptions(layout="h36m_17"))
+        open_keypoints(write_json(content), KeypointOptions())
+    source = open_keypoints(write_json(content), KeypointOptions(layout="h36m_17"))
     assert source.skeleton is H36M_17
 
 
@@ -168,30 +168,30 @@ def test_people_are_told_from_other_categories(
     content = annotations([(1, labelled(dog)), (2, labelled(person))])
     content["annotations"][0]["category_id"] = 3
     content["categories"].append({"id": 3, "name": "dog", "keypoints": list("abcde")})
-    source = open_coco(write_json(content), KeypointOptions())
+    source = open_keypoints(write_json(content), KeypointOptions())
     assert [take.frame.tolist() for take in read(source)] == [[2]]
     assert source.report.dropped["of category dog"] == 1
     rows = [*results([(1, dog, 0.5)]), *results([(2, person, 0.5)])]
     rows[0]["category_id"] = 18
-    source = open_coco(write_json(rows), KeypointOptions())
+    source = open_keypoints(write_json(rows), KeypointOptions())
     assert [take.frame.tolist() for take in read(source)] == [[2]]
     assert source.report.dropped == {"of category 18": 1}
     rows[1]["category_id"] = 19
     with pytest.raises(ImportFileError, match="expected keypoints of one category.*got .* 18, 19"):
-        open_coco(write_json(rows), KeypointOptions())
+        open_keypoints(write_json(rows), KeypointOptions())
 
 
 def test_images_of_one_size_make_a_camera(write_json: Write, make_people: Make, read: Read) -> None:
     content = annotations([(n, labelled(make_people()[0, 0])) for n in range(3)])
     options = KeypointOptions(f_px=800.0)
-    (take,) = read(open_coco(write_json(content), options))
+    (take,) = read(open_keypoints(write_json(content), options))
     assert take.camera == "640x480" and take.view is not None
     assert take.view.c_px.tolist() == [320, 240]
     content["images"][0]["width"] = 500
     with pytest.raises(ImportFileError, match="expected images of one size .*got 2 sizes"):
-        open_coco(write_json(content), options)
+        open_keypoints(write_json(content), options)
     with pytest.raises(ImportFileError, match="keypoints.f_px: expected the size of the images"):
-        open_coco(write_json(results([(1, make_people()[0, 0], 1.0)])), options)
+        open_keypoints(write_json(results([(1, make_people()[0, 0], 1.0)])), options)
 
 
 @pytest.mark.parametrize(
@@ -215,14 +215,14 @@ def test_a_damaged_annotation_is_named(
     del content["images"][1]
     content["annotations"][1] |= change
     with pytest.raises(ImportFileError, match=message):
-        open_coco(write_json(content), KeypointOptions())
+        open_keypoints(write_json(content), KeypointOptions())
 
 
 def test_a_category_whose_joints_are_no_list_is_named(write_json: Write, make_people: Make) -> None:
     content = annotations([(1, labelled(make_people(1, 1))[0, 0])])
     content["categories"][0]["keypoints"] = 17
     with pytest.raises(ImportFileError, match="expected keypoints as a list of .*names, got int"):
-        open_coco(write_json(content), KeypointOptions())
+        open_keypoints(write_json(content), KeypointOptions())
 
 
 def test_a_truncated_file_is_refused(write_json: Write, make_people: Make) -> None:
@@ -231,7 +231,7 @@ def test_a_truncated_file_is_refused(write_json: Write, make_people: Make) -> No
     for share in (0.0, 0.2, 0.6, 0.99):
         path.write_text(whole[: int(share * len(whole))])
         with pytest.raises(ImportFileError, match="people.json': expected JSON, got .*cut short"):
-            open_coco(path, KeypointOptions())
+            open_keypoints(path, KeypointOptions())
 
 
 def test_files_without_any_keypoints_are_refused_in_one_line(
@@ -246,18 +246,18 @@ def test_files_without_any_keypoints_are_refused_in_one_line(
         with pytest.raises(
             ImportFileError, match=f"expected people with keypoints, {got}"
         ) as error:
-            open_coco(write_json(content), KeypointOptions())
+            open_keypoints(write_json(content), KeypointOptions())
         assert "\n" not in str(error.value)
     with pytest.raises(ImportFileError, match="expected a JSON file, got none that can be read"):
-        open_coco(tmp_path / "no.json", KeypointOptions())
+        open_keypoints(tmp_path / "no.json", KeypointOptions())
     with pytest.raises(ImportFileError, match="item 0: expected an object, got int"):
-        open_coco(write_json([1]), KeypointOptions())
+        open_keypoints(write_json([1]), KeypointOptions())
 
 
 def test_confidences_that_are_all_zero_are_refused(write_json: Write, make_people: Make) -> None:
     content = results([(1, labelled(make_people()[0, 0], 0), 1.0)])
     with pytest.raises(ImportFileError, match="above 0 as third number .*have the detector write"):
-        open_coco(write_json(content), KeypointOptions())
+        open_keypoints(write_json(content), KeypointOptions())
 
 
 def test_fractions_of_the_image_are_refused(
@@ -266,7 +266,7 @@ def test_fractions_of_the_image_are_refused(
     person = labelled(make_people()[0, 0])
     person[:, :2] /= 480
     with pytest.raises(ImportFileError, match="'people': expected keypoints in pixels"):
-        read(open_coco(write_json(results([(1, person, 1.0)])), KeypointOptions()))
+        read(open_keypoints(write_json(results([(1, person, 1.0)])), KeypointOptions()))
 
 
 def test_foreign_files_are_not_recognised(tmp_path: Path, write_json: Write) -> None:

@@ -13,8 +13,8 @@ import pytest
 from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.recording import Recordings, Take
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints import custom
-from selflift.formats.keypoints.detectron import open_detectron, recognise
+from selflift.formats.keypoints import videopose3d_custom
+from selflift.formats.keypoints.detectron import open_keypoints, recognise
 from selflift.skeleton import COCO_17
 
 Read = Callable[[Recordings], list[Take]]
@@ -62,8 +62,8 @@ def test_the_highest_box_is_the_best_and_nobody_is_counted(
     frames = [[(people[n, t], [0.5, 0.99, 0.7][n]) for n in range(3)] for t in range(4)]
     frames[2] = []
     path = write(tmp_path / "walk.mp4.npz", frames, as_list)
-    assert recognise(path) and not custom.recognise(path)
-    source = open_detectron(path, KeypointOptions())
+    assert recognise(path) and not videopose3d_custom.recognise(path)
+    source = open_keypoints(path, KeypointOptions())
     (take,) = read(source)
     assert source.skeleton is COCO_17 and take.clip == "walk.mp4"
     assert take.frame.tolist() == [0, 1, 3]
@@ -78,7 +78,7 @@ def test_everybody_is_followed_and_the_files_size_makes_a_camera(
     people = make_people(2)
     frames = [[(people[(n + t) % 2, t], 0.9) for n in range(2)] for t in range(4)]
     path = write(tmp_path / "a.npz", frames)
-    takes = read(open_detectron(path, KeypointOptions(people="track", f_px=1000.0)))
+    takes = read(open_keypoints(path, KeypointOptions(people="track", f_px=1000.0)))
     assert [take.clip for take in takes] == ["a/person1", "a/person2"]
     np.testing.assert_array_equal(takes[0].poses_2d, people[0, ..., :2])
     assert takes[0].camera == "1200x500" and takes[0].view is not None
@@ -90,13 +90,13 @@ def test_a_folder_has_a_clip_in_each_file(tmp_path: Path, make_people: Make, rea
     write(tmp_path / "a.npz", [[], []])
     write(tmp_path / "b.npz", [[(person[t], 0.9)] for t in range(3)])
     assert recognise(tmp_path)
-    source = open_detectron(tmp_path, KeypointOptions())
+    source = open_keypoints(tmp_path, KeypointOptions())
     assert source.total == 2
     assert [(take.clip, len(take)) for take in read(source)] == [("b", 3)]
     assert source.report.dropped == {"nobody detected": 2}
     np.savez(tmp_path / "c.npz", positions=np.zeros(3))
     with pytest.raises(ImportFileError, match="c.npz': expected the keys boxes, .*got positions"):
-        open_detectron(tmp_path, KeypointOptions())
+        open_keypoints(tmp_path, KeypointOptions())
 
 
 def frames_of(shape: tuple[int, ...], n: int = 1) -> np.ndarray:
@@ -131,13 +131,13 @@ def test_contents_that_do_not_fit_are_refused_at_once(
 ) -> None:
     path = write(tmp_path / "a.npz", [[(make_people()[0, 0], 0.9)]], **changes)
     with pytest.raises(ImportFileError, match=f"a.npz'.*{message}"):
-        open_detectron(path, KeypointOptions())
+        open_keypoints(path, KeypointOptions())
 
 
 def test_other_joints_than_cocos_are_refused(tmp_path: Path, make_people: Make) -> None:
     path = write(tmp_path / "a.npz", [[(make_people()[0, 0], 0.9)]])
     with pytest.raises(ImportFileError, match="expected 25 joints .keypoints.layout.*, got 17"):
-        open_detectron(path, KeypointOptions(layout="openpose_body_25"))
+        open_keypoints(path, KeypointOptions(layout="openpose_body_25"))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
@@ -147,7 +147,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, make_people: Make, share: f
     path.write_bytes(whole[: int(share * len(whole))])
     assert not recognise(path)
     with pytest.raises(ImportFileError, match="a.npz': expected an npz archive, got a file that"):
-        open_detectron(path, KeypointOptions())
+        open_keypoints(path, KeypointOptions())
 
 
 def test_a_file_cannot_run_code(tmp_path: Path) -> None:
@@ -157,16 +157,16 @@ def test_a_file_cannot_run_code(tmp_path: Path) -> None:
 
     path = write(tmp_path / "a.npz", [[]], boxes=np.array([Payload()], dtype=object))
     with pytest.raises(ImportFileError, match="a.npz': expected only NumPy arrays"):
-        open_detectron(path, KeypointOptions())
+        open_keypoints(path, KeypointOptions())
     assert not (tmp_path / "trap").exists()
 
 
 def test_missing_files_are_refused(tmp_path: Path) -> None:
     assert not recognise(tmp_path) and not recognise(tmp_path / "no.npz")
     with pytest.raises(ImportFileError, match="expected a folder with .*.npz, got none in it"):
-        open_detectron(tmp_path, KeypointOptions())
+        open_keypoints(tmp_path, KeypointOptions())
     with pytest.raises(ImportFileError, match="no.npz': no such file"):
-        open_detectron(tmp_path / "no.npz", KeypointOptions())
+        open_keypoints(tmp_path / "no.npz", KeypointOptions())
 
 
 @pytest.mark.parametrize("people", [3.0, "somebody", 10**400])
@@ -177,4 +177,4 @@ def test_one_thing_where_people_should_be_is_refused(
     boxes[0, 1] = people
     path = write(tmp_path / "walk.npz", [[(make_people()[0, 0], 0.9)]], boxes=boxes)
     with pytest.raises(ImportFileError, match="frame 0: expected a list by class with the people"):
-        open_detectron(path, KeypointOptions())
+        open_keypoints(path, KeypointOptions())

@@ -13,9 +13,9 @@ from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.recording import Recordings, Take
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.keypoints import alphapose, coco, openpose
-from selflift.formats.keypoints.mmpose import open_mmpose, recognise
+from selflift.formats.keypoints.mmpose import open_keypoints, recognise
 from selflift.skeleton import COCO_17, H36M_17, HALPE_26
-from tests.formats.keypoints.test_layouts import COCO_NAMES, H36M_NAMES, HALPE_NAMES
+from tests.formats.keypoints.test_layout_recognition import COCO_NAMES, H36M_NAMES, HALPE_NAMES
 
 Read = Callable[[Recordings], list[Take]]
 Make = Callable[..., np.ndarray]
@@ -49,7 +49,7 @@ def test_a_video_becomes_a_clip(write_json: Write, make_people: Make, read: Read
     path = write_json(video(people, 1), "walk.json")
     assert recognise(path)
     assert not any(other.recognise(path) for other in (coco, alphapose, openpose))
-    source = open_mmpose(path, KeypointOptions())
+    source = open_keypoints(path, KeypointOptions())
     assert source.skeleton is COCO_17
     (take,) = read(source)
     assert take.clip == "walk" and take.frame.tolist() == [1, 2, 3, 4]
@@ -68,7 +68,7 @@ def test_the_names_in_the_file_decide_the_layout(
     people = make_people(joints=len(names))
     path = write_json({"meta_info": meta(names), "instance_info": video(people)})
     assert recognise(path)
-    source = open_mmpose(path, KeypointOptions())
+    source = open_keypoints(path, KeypointOptions())
     assert source.skeleton is skeleton and "the file's names" in source.settings["layout"]
     np.testing.assert_array_equal(read(source)[0].poses_2d, people[0, ..., :2])
 
@@ -76,7 +76,7 @@ def test_the_names_in_the_file_decide_the_layout(
 def test_the_option_names_seventeen_joints_that_are_not_cocos(
     write_json: Write, make_people: Make
 ) -> None:
-    source = open_mmpose(write_json(video(make_people())), KeypointOptions(layout="h36m_17"))
+    source = open_keypoints(write_json(video(make_people())), KeypointOptions(layout="h36m_17"))
     assert source.skeleton is H36M_17
 
 
@@ -88,7 +88,7 @@ def test_the_file_of_an_image_is_one_frame(
     for content in (instances, {"meta_info": meta(COCO_NAMES), "instance_info": instances}):
         path = write_json(content, "photo.json")
         assert recognise(path)
-        (take,) = read(open_mmpose(path, KeypointOptions()))
+        (take,) = read(open_keypoints(path, KeypointOptions()))
         assert take.clip == "photo" and take.frame.tolist() == [0]
         np.testing.assert_array_equal(take.poses_2d[0], people[1, :, :2])
 
@@ -101,7 +101,7 @@ def test_a_folder_has_a_clip_in_each_file(
     write_json(video(people), "out/b.json")
     write_json([instance(people[0, 2])], "out/c.json")
     assert recognise(tmp_path / "out")
-    source = open_mmpose(tmp_path / "out", KeypointOptions())
+    source = open_keypoints(tmp_path / "out", KeypointOptions())
     assert source.total == 3
     assert {t.clip: len(t) for t in read(source)} == {"b": 4, "c": 1}
     assert source.report.dropped == {"nobody detected": 1}
@@ -113,7 +113,7 @@ def test_boxes_without_score_leave_the_choice_to_the_joints(
     people = make_people(2)[:, 0]
     people[0, :, 2] = 0.95
     path = write_json([instance(people[0], None), instance(people[1], 0.99)])
-    (take,) = read(open_mmpose(path, KeypointOptions()))
+    (take,) = read(open_keypoints(path, KeypointOptions()))
     np.testing.assert_array_equal(take.poses_2d[0], people[0, :, :2])
 
 
@@ -123,7 +123,7 @@ def test_track_id_is_the_person(write_json: Write, make_people: Make, read: Read
     for t, frame in enumerate(frames):
         for n, person in enumerate(frame["instances"]):
             person["track_id"] = n if t < 2 else 1 - n
-    takes = read(open_mmpose(write_json(frames), KeypointOptions(people="track")))
+    takes = read(open_keypoints(write_json(frames), KeypointOptions(people="track")))
     np.testing.assert_array_equal(takes[0].poses_2d[2:], people[1, 2:, :, :2])
 
 
@@ -133,7 +133,7 @@ def test_frames_of_nobody_are_counted_and_gaps_told(
     frames = video(make_people(frames=9))
     frames[4]["instances"] = []
     del frames[6]
-    source = open_mmpose(write_json(frames), KeypointOptions())
+    source = open_keypoints(write_json(frames), KeypointOptions())
     assert read(source)[0].frame.tolist() == [0, 1, 2, 3, 5, 7, 8]
     assert source.report.dropped == {"nobody detected": 1}
     assert "1 frames are not in the file" in source.report.notes[0]
@@ -156,7 +156,7 @@ def test_a_damaged_instance_is_named(
 ) -> None:
     frames = video(make_people())
     frames[1]["instances"][0] |= change
-    source = open_mmpose(write_json(frames), KeypointOptions())
+    source = open_keypoints(write_json(frames), KeypointOptions())
     with pytest.raises(ImportFileError, match=f"people.json', frame 1: expected .*{message}"
                        if "frame 1" not in message else message):  # fmt: skip
         read(source)
@@ -166,7 +166,7 @@ def test_another_number_of_joints_on_the_way_is_refused(
     write_json: Write, make_people: Make, read: Read
 ) -> None:
     frames = [*video(make_people()), *video(make_people(joints=26), 4)]
-    source = open_mmpose(write_json(frames), KeypointOptions())
+    source = open_keypoints(write_json(frames), KeypointOptions())
     with pytest.raises(ImportFileError, match="frame 4: expected 51 keypoint numbers .*, got 78"):
         read(source)
 
@@ -185,12 +185,12 @@ def test_another_number_of_joints_on_the_way_is_refused(
 )
 def test_other_contents_are_refused_at_once(write_json: Write, content: Any, message: str) -> None:
     with pytest.raises(ImportFileError, match=f"people.json'.*{message}"):
-        open_mmpose(write_json(content), KeypointOptions())
+        open_keypoints(write_json(content), KeypointOptions())
 
 
 def test_frames_out_of_order_are_refused(write_json: Write, make_people: Make, read: Read) -> None:
     frames = [*video(make_people()), *video(make_people())]
-    source = open_mmpose(write_json(frames), KeypointOptions())
+    source = open_keypoints(write_json(frames), KeypointOptions())
     with pytest.raises(ImportFileError, match="expected rising frame_id, got 0 after 3"):
         read(source)
 
@@ -198,9 +198,9 @@ def test_frames_out_of_order_are_refused(write_json: Write, make_people: Make, r
 def test_a_folder_without_json_is_refused(tmp_path: Path) -> None:
     assert not recognise(tmp_path)
     with pytest.raises(ImportFileError, match="expected a folder with .*.json, got none in it"):
-        open_mmpose(tmp_path, KeypointOptions())
+        open_keypoints(tmp_path, KeypointOptions())
     with pytest.raises(ImportFileError, match="expected a JSON file, got none that can be read"):
-        open_mmpose(tmp_path / "no.json", KeypointOptions())
+        open_keypoints(tmp_path / "no.json", KeypointOptions())
 
 
 def test_foreign_files_are_not_recognised(tmp_path: Path, write_json: Write) -> None:

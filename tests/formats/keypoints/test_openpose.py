@@ -12,7 +12,7 @@ import pytest
 from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.recording import Recordings, Take
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints.openpose import open_openpose, recognise
+from selflift.formats.keypoints.openpose import open_keypoints, recognise
 from selflift.skeleton import OPENPOSE_BODY_25, OPENPOSE_COCO_18
 
 Read = Callable[[Recordings], list[Take]]
@@ -50,7 +50,7 @@ def test_a_video_becomes_a_clip(tmp_path: Path, make_people: Make, read: Read) -
     person = make_people(joints=25)[0]
     write(tmp_path, {t: [person[t]] for t in range(4)})
     assert recognise(tmp_path)
-    source = open_openpose(tmp_path, KeypointOptions())
+    source = open_keypoints(tmp_path, KeypointOptions())
     assert source.skeleton is OPENPOSE_BODY_25 and source.total == 1
     (take,) = read(source)
     assert take.clip == "walk" and take.frame.tolist() == [0, 1, 2, 3]
@@ -64,7 +64,7 @@ def test_fifty_four_numbers_are_the_coco_model_also_under_the_old_key(
 ) -> None:
     person = make_people(joints=18)[0]
     write(tmp_path, {t: [person[t]] for t in range(4)}, key="pose_keypoints")
-    source = open_openpose(str(tmp_path), KeypointOptions())
+    source = open_keypoints(tmp_path, KeypointOptions())
     assert source.skeleton is OPENPOSE_COCO_18
     np.testing.assert_array_equal(read(source)[0].poses_2d, person[..., :2])
 
@@ -85,7 +85,7 @@ def test_videos_may_share_a_folder_or_have_one_each(
     write(folder, frames, "x")
     for t in range(2):
         (folder / f"x_{t:012d}_keypoints.json").rename(folder / f"{t:012d}_keypoints.json")
-    source = open_openpose(tmp_path, KeypointOptions())
+    source = open_keypoints(tmp_path, KeypointOptions())
     clips = {take.clip: take.frame.tolist() for take in read(source)}
     assert clips == {
         "a_2": [0, 1], "b": [0, 1], "c": [0, 1], "d/a_2": [0, 1], "e": [0, 1], "portrait": [0],
@@ -98,7 +98,7 @@ def test_frames_of_nobody_are_counted_and_gaps_are_told(
 ) -> None:
     person = make_people(frames=9, joints=25)[0]
     write(tmp_path, {t: [person[t]] if t not in (0, 6) else [] for t in (0, 1, 2, 5, 6, 8)})
-    source = open_openpose(tmp_path, KeypointOptions())
+    source = open_keypoints(tmp_path, KeypointOptions())
     assert read(source)[0].frame.tolist() == [1, 2, 5, 8]
     assert source.report.dropped == {"nobody detected": 2}
     (note,) = source.report.notes
@@ -111,7 +111,7 @@ def test_the_best_of_several_is_kept_and_the_others_are_counted(
     people = make_people(3, joints=25)
     people[1, :, :, 2] = 0.99
     write(tmp_path, {t: list(people[:, t]) for t in range(4)})
-    source = open_openpose(tmp_path, KeypointOptions())
+    source = open_keypoints(tmp_path, KeypointOptions())
     np.testing.assert_array_equal(read(source)[0].poses_2d, people[1, ..., :2])
     assert source.report.dropped == {"other people in the frame": 8}
 
@@ -119,7 +119,7 @@ def test_the_best_of_several_is_kept_and_the_others_are_counted(
 def test_everybody_is_followed(tmp_path: Path, make_people: Make, read: Read) -> None:
     people = make_people(2, 6, joints=25)
     write(tmp_path, {t: list(people[:: 1 if t % 2 else -1, t]) for t in range(6)})
-    takes = read(open_openpose(tmp_path, KeypointOptions(people="track")))
+    takes = read(open_keypoints(tmp_path, KeypointOptions(people="track")))
     assert [take.clip for take in takes] == ["walk/person1", "walk/person2"]
     np.testing.assert_array_equal(takes[0].poses_2d, people[1, ..., :2])
     np.testing.assert_array_equal(takes[1].poses_2d, people[0, ..., :2])
@@ -129,7 +129,7 @@ def test_openposes_own_identities_are_used(tmp_path: Path, make_people: Make, re
     people = make_people(2, 4, joints=25)
     for t in range(4):
         write(tmp_path, {t: list(people[:, t])}, ids=[5, 3] if t < 2 else [3, 5])
-    source = open_openpose(tmp_path, KeypointOptions(people="track"))
+    source = open_keypoints(tmp_path, KeypointOptions(people="track"))
     first, second = read(source)
     np.testing.assert_array_equal(first.poses_2d[2:], people[1, 2:, :, :2])
     np.testing.assert_array_equal(second.poses_2d[2:], people[0, 2:, :, :2])
@@ -148,7 +148,7 @@ def test_another_model_is_refused_with_its_count(
 ) -> None:
     write(tmp_path, {0: [make_people(joints=joints)[0, 0]]})
     with pytest.raises(ImportFileError, match=f"walk_000000000000_keypoints.json': {message}"):
-        open_openpose(tmp_path, KeypointOptions())
+        open_keypoints(tmp_path, KeypointOptions())
 
 
 def test_two_models_in_one_folder_are_refused(
@@ -158,15 +158,15 @@ def test_two_models_in_one_folder_are_refused(
     write(tmp_path, {7: [make_people(joints=18)[0, 0]]}, "b")
     message = r"b_000000000007_keypoints.json', frame 7: expected 75 keypoint numbers .*, got 54"
     with pytest.raises(ImportFileError, match=message):
-        read(open_openpose(tmp_path, KeypointOptions()))
+        read(open_keypoints(tmp_path, KeypointOptions()))
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "expected JSON, got a file that is damaged, cut short"),
+        ("", "expected JSON, got a file that is corrupt, cut short"),
         ('{"version": 1.3, "people": [', "expected JSON, got .* cut short"),
-        ("\x00\x01", "expected JSON, got a file that is damaged"),
+        ("\x00\x01", "expected JSON, got a file that is corrupt"),
         ("[1]", "expected an object with a list 'people', as OpenPose writes, got list"),
         ('{"version": 1}', "expected an object with a list 'people', .*, got version"),
         ('{"people": [3]}', "expected an object with a list 'people'"),
@@ -178,13 +178,13 @@ def test_a_damaged_file_is_named(
     write(tmp_path, {0: [make_people(joints=25)[0, 0]]})
     bad = tmp_path / "walk_000000000001_keypoints.json"
     bad.write_text(content)
-    source = open_openpose(tmp_path, KeypointOptions())
+    source = open_keypoints(tmp_path, KeypointOptions())
     with pytest.raises(ImportFileError, match=f"walk_000000000001_keypoints.json': {message}"):
         read(source)
     # The first file is looked at when opening.
     (tmp_path / "walk_000000000000_keypoints.json").unlink()
     with pytest.raises(ImportFileError, match=message):
-        open_openpose(tmp_path, KeypointOptions())
+        open_keypoints(tmp_path, KeypointOptions())
     assert not recognise(tmp_path)
 
 
@@ -192,15 +192,15 @@ def test_a_damaged_file_is_named(
     ("person", "message"),
     [
         ({"face_keypoints_2d": []}, "expected people with pose_keypoints_2d .*, got face_keyp"),
-        ({"pose_keypoints_2d": []}, "expected pose_keypoints_2d of 75 or 54 numbers, got none"),
-        ({"pose_keypoints_2d": [1.0] * 74}, r"expected people with .*, got \[1.0, 1.0"),
-        ({"pose_keypoints_2d": "x"}, "expected people with .*, got 'x'"),
+        ({"pose_keypoints_2d": []}, r"keypoints as x, y and .* got \[\]; have the detector write"),
+        ({"pose_keypoints_2d": [1.0] * 74}, r"expected keypoints as x, y and .* got \[1.0, 1.0"),
+        ({"pose_keypoints_2d": "x"}, "expected keypoints as x, y and .* got 'x'"),
     ],
 )
 def test_people_without_a_body_are_refused(tmp_path: Path, person: dict, message: str) -> None:
     (tmp_path / "a_0_keypoints.json").write_text(json.dumps({"people": [person]}))
     with pytest.raises(ImportFileError, match=f"a_0_keypoints.json': {message}"):
-        open_openpose(tmp_path, KeypointOptions())
+        open_keypoints(tmp_path, KeypointOptions())
 
 
 def test_folders_without_anybody_are_refused(tmp_path: Path) -> None:
@@ -216,18 +216,18 @@ def test_folders_without_anybody_are_refused(tmp_path: Path) -> None:
     ):
         assert not recognise(path)
         with pytest.raises(ImportFileError, match=message):
-            open_openpose(path, KeypointOptions())
+            open_keypoints(path, KeypointOptions())
     write(tmp_path, {0: [], 1: []})
     assert recognise(tmp_path)
-    with pytest.raises(ImportFileError, match="expected people, got nobody in any of the files"):
-        open_openpose(tmp_path, KeypointOptions())
+    with pytest.raises(ImportFileError, match="expected people, got nobody in any frame"):
+        open_keypoints(tmp_path, KeypointOptions())
 
 
 def test_two_files_of_one_frame_are_refused(tmp_path: Path, make_people: Make) -> None:
     write(tmp_path, {1: [make_people(joints=25)[0, 0]]})
     (tmp_path / "walk_1_keypoints.json").write_text('{"people": []}')
     with pytest.raises(ImportFileError, match="a second one of frame 1 of 'walk' .*; keep one"):
-        open_openpose(tmp_path, KeypointOptions())
+        open_keypoints(tmp_path, KeypointOptions())
 
 
 def test_output_with_scaled_keypoints_is_refused(
@@ -237,4 +237,4 @@ def test_output_with_scaled_keypoints_is_refused(
     person[..., :2] /= 1000
     write(tmp_path, {t: [person[t]] for t in range(4)})
     with pytest.raises(ImportFileError, match="'walk': expected keypoints in pixels"):
-        read(open_openpose(tmp_path, KeypointOptions()))
+        read(open_keypoints(tmp_path, KeypointOptions()))

@@ -13,8 +13,6 @@ from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.recording import Recordings, Take
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.keypoints import coco, openpose
-from selflift.formats.keypoints.coco import open_coco
-from selflift.formats.keypoints.openpose import open_openpose
 from selflift.skeleton import COCO_17, H36M_17, OPENPOSE_BODY_25, convert, derived_joints
 from tests.conftest import WORLD_TO_LEVEL
 
@@ -24,7 +22,7 @@ Read = Callable[[Recordings], list[Take]]
 def test_real_annotations_are_read(samples: Path, read: Read) -> None:
     path = samples / "coco" / "mmpose_test_coco.json"
     assert coco.recognise(path)
-    source = open_coco(path, KeypointOptions())
+    source = coco.open_keypoints(path, KeypointOptions())
     takes = read(source)
     assert sum(map(len, takes)) == 12 and len(takes) == 5
     assert set(takes[0].frame.tolist()) == {785, 40083, 196141, 197388}
@@ -37,7 +35,7 @@ def test_real_annotations_are_read(samples: Path, read: Read) -> None:
 def test_real_results_are_read_without_their_dummy_places(samples: Path, read: Read) -> None:
     path = samples / "coco" / "person_keypoints_val2014_fakekeypoints100_results.json"
     assert coco.recognise(path)
-    source = open_coco(path, KeypointOptions())
+    source = coco.open_keypoints(path, KeypointOptions())
     takes = read(source)
     assert sum(map(len, takes)) == 125 and len(takes[0]) == 47
     missing = sum(
@@ -49,11 +47,13 @@ def test_real_results_are_read_without_their_dummy_places(samples: Path, read: R
 def test_real_detections_without_keypoints_are_refused(samples: Path) -> None:
     path = samples / "coco" / "mmpose_test_coco_det_AP_H_56.json"
     with pytest.raises(ImportFileError, match="got items of bbox, .*118 x person without keypoint"):
-        open_coco(path, KeypointOptions())
+        coco.open_keypoints(path, KeypointOptions())
 
 
 def test_real_motion_in_cocos_form_lies_where_the_camera_saw_it(samples: Path, read: Read) -> None:
-    source = open_coco(samples / "projected_coco_keypoints.json", KeypointOptions(people="best"))
+    source = coco.open_keypoints(
+        samples / "projected_coco_keypoints.json", KeypointOptions(people="best")
+    )
     (take,) = read(source)
     assert take.frame.tolist() == list(range(1, 21))
     with np.load(samples / "projected_truth.npz") as truth:
@@ -77,7 +77,7 @@ def test_real_motion_in_openposes_form_lies_where_the_camera_saw_it(
 ) -> None:
     folder = samples / "projected_openpose"
     assert openpose.recognise(folder)
-    source = open_openpose(folder, KeypointOptions(fps=25.0))
+    source = openpose.open_keypoints(folder, KeypointOptions(fps=25.0))
     (take,) = read(source)
     assert source.skeleton is OPENPOSE_BODY_25
     assert take.clip == "cmu06" and take.frame.tolist() == [t for t in range(60) if t != 17]

@@ -15,13 +15,15 @@ import pytest
 
 from selflift.config.prepare_schema import KeypointOptions
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints import json_stream, people, tables
-from selflift.formats.keypoints.alphapose import open_alphapose
-from selflift.formats.keypoints.coco import open_coco
-from selflift.formats.keypoints.detections import Collector
-from selflift.formats.keypoints.mmpose import open_mmpose
-from selflift.formats.keypoints.openpose import open_openpose, recognise
-from selflift.formats.keypoints.tables import open_table
+from selflift.formats.keypoints import (
+    alphapose,
+    coco,
+    csv_table,
+    json_items,
+    mmpose,
+    openpose,
+    tracking,
+)
 
 Write = Callable[..., Path]
 BODY = [float(10 + n) for n in range(51)]
@@ -42,38 +44,17 @@ def result(image: object, keypoints: list[Any] = BODY, **more: object) -> dict[s
     return {"image_id": image, "category_id": 1, "keypoints": keypoints, "score": 0.5, **more}
 
 
-def test_a_text_among_many_numbers_takes_no_memory() -> None:
-    collector = Collector(17)
-    for frame in range(100):
-        collector.add("f", frame, BODY)
-    collector.add("f", 100, [*BODY[1:], "y" * 20_000])
-    with (
-        at_most(2**23),
-        pytest.raises(ImportFileError, match=r"frame 100: expected keypoints of numbers, got 'yy"),
-    ):
-        collector.table("video")
-
-
-def test_numbers_of_every_kind_are_still_read() -> None:
-    collector = Collector(1)
-    for frame, row in enumerate(([1, 2.5, True], [None, 10**20, 0], [10**300, -1, 1.0])):
-        collector.add("f", frame, row)
-    table = collector.table("video")
-    assert table.keypoints[:, 0].tolist()[0] == [1.0, 2.5] and np.isnan(table.keypoints[1, 0, 0])
-    assert np.isinf(table.keypoints[2, 0, 0]) and table.confidence[:, 0].tolist() == [1, 0, 1]
-
-
 def test_a_negative_frame_is_refused(write_json: Write) -> None:
     path = write_json([result(0), result(-3)])
     with pytest.raises(ImportFileError, match="expected a frame or an image of 0 or more, got -3"):
-        open_coco(path, KeypointOptions())
+        coco.open_keypoints(path, KeypointOptions())
 
 
 @pytest.mark.parametrize("how", ["best", "track", "all"])
 def test_frames_far_apart_take_no_memory(write_json: Write, how: str) -> None:
     path = write_json([result(0), result(7), result(10**12), result(2**62)])
     with at_most(2**22):
-        takes = list(open_coco(path, KeypointOptions(people=how)).takes)
+        takes = list(coco.open_keypoints(path, KeypointOptions(people=how)).takes)
     assert sorted(f for take in takes for f in take.frame.tolist()) == [0, 7, 10**12, 2**62]
 
 
@@ -81,45 +62,45 @@ def test_frames_far_apart_take_no_memory(write_json: Write, how: str) -> None:
 def test_an_id_of_too_many_digits_is_refused(write_json: Write, image: object) -> None:
     path = write_json([result(0), result(image)])
     with pytest.raises(ImportFileError, match="item 1: expected an integer image_id, got"):
-        open_coco(path, KeypointOptions())
+        coco.open_keypoints(path, KeypointOptions())
 
 
 def test_an_image_of_impossible_size_is_refused(write_json: Write) -> None:
     images = [{"id": 0, "width": 640, "height": 10**12}]
     path = write_json({"images": images, "annotations": [result(0)]})
     with pytest.raises(ImportFileError, match="image 0: expected an image of at most 16777216 pix"):
-        open_coco(path, KeypointOptions())
+        coco.open_keypoints(path, KeypointOptions())
 
 
 def test_joints_numbered_by_thousands_of_digits_count_as_nameless(write_json: Write) -> None:
     person = {"keypoints": [[10.0 + n, 20.0] for n in range(17)], "keypoint_scores": [0.5] * 17}
     names = {"9" * 5000: "nose"}
     path = write_json({"meta_info": {"keypoint_id2name": names}, "instance_info": [person]})
-    assert open_mmpose(path, KeypointOptions()).skeleton.name == "coco_17"
+    assert mmpose.open_keypoints(path, KeypointOptions()).skeleton.name == "coco_17"
 
 
 def test_a_crowd_is_not_followed(write_json: Write) -> None:
-    crowd = people.MOST_FOLLOWED + 1
+    crowd = tracking.MOST_FOLLOWED + 1
     path = write_json([result(0), *[result(4)] * crowd], "walk.json")
     with pytest.raises(ImportFileError, match=r"'walk', frame 4: expected at most 1,000 .*got 1,0"):
-        list(open_coco(path, KeypointOptions(people="track")).takes)
-    assert len(list(open_coco(path, KeypointOptions(people="all")).takes)) == crowd
+        list(coco.open_keypoints(path, KeypointOptions(people="track")).takes)
+    assert len(list(coco.open_keypoints(path, KeypointOptions(people="all")).takes)) == crowd
 
 
 def test_following_in_blocks_is_following_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     frame = np.repeat(np.arange(12), 9)
     keypoints = rng.uniform(0, 400, (len(frame), 17, 2)).astype(np.float32)
-    whole = people.follow(frame, keypoints, 30.0)
-    monkeypatch.setattr(people, "BLOCK", 17 * 9 * 2)
-    np.testing.assert_array_equal(people.follow(frame, keypoints, 30.0), whole)
+    whole = tracking.follow(frame, keypoints, 30.0)
+    monkeypatch.setattr(tracking, "BLOCK", 17 * 9 * 2)
+    np.testing.assert_array_equal(tracking.follow(frame, keypoints, 30.0), whole)
     assert 9 < len(set(whole.tolist())) < len(frame)
 
 
 @pytest.mark.parametrize("image", ["\ud800_1.jpg", "a\u0000_1.jpg", "a\x1b[31m_1.jpg"])
 def test_an_images_name_that_no_file_can_hold_is_refused(write_json: Write, image: str) -> None:
     with pytest.raises(ImportFileError, match="expected a name that can be written") as caught:
-        list(open_alphapose(write_json([result(image)]), KeypointOptions()).takes)
+        list(alphapose.open_keypoints(write_json([result(image)]), KeypointOptions()).takes)
     assert str(caught.value).isprintable()
 
 
@@ -128,7 +109,7 @@ def test_images_named_by_a_path_are_names_and_never_opened(
 ) -> None:
     os.mkfifo(tmp_path / "walk_1.jpg")
     path = write_json([result(f"{tmp_path}/walk_1.jpg"), result("../../etc/walk_2.jpg")])
-    (take,) = open_alphapose(path, KeypointOptions()).takes
+    (take,) = alphapose.open_keypoints(path, KeypointOptions()).takes
     assert (take.clip, take.frame.tolist()) == ("walk", [1, 2])
 
 
@@ -143,27 +124,27 @@ def test_images_named_by_a_path_are_names_and_never_opened(
 def test_json_that_asks_for_too_much_is_refused(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(text)
-    with pytest.raises(ImportFileError, match=rf"after 0 items \({reason}\); get it again"):
-        list(json_stream.items(path))
+    with pytest.raises(ImportFileError, match=rf"after 0 items \({reason}\); write it again"):
+        list(json_items.items(path))
     folder = tmp_path / "folder"
     folder.mkdir()
     path.rename(folder / "a_1_keypoints.json")
-    assert not recognise(folder)
-    with pytest.raises(ImportFileError, match=rf"\({reason}\); run OpenPose again"):
-        open_openpose(folder, KeypointOptions())
+    assert not openpose.recognise(folder)
+    with pytest.raises(ImportFileError, match=rf"\({reason}\); write it again"):
+        openpose.open_keypoints(folder, KeypointOptions())
 
 
 def test_damage_is_told_without_reading_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.json"
     path.write_text('[{"a": 1 2' + ", 3" * 10**5)
-    monkeypatch.setattr(json_stream, "CHUNK", 64)
+    monkeypatch.setattr(json_items, "CHUNK", 64)
     read: list[int] = []
-    more = json_stream._Text._more
+    more = json_items._Text._more
     monkeypatch.setattr(
-        json_stream._Text, "_more", lambda text, size: (read.append(size), more(text, size))[1]
+        json_items._Text, "_more", lambda text, size: (read.append(size), more(text, size))[1]
     )
     with pytest.raises(ImportFileError, match=r"Expecting ',' delimiter"):
-        list(json_stream.items(path))
+        list(json_items.items(path))
     assert sum(read) == 64
 
 
@@ -175,20 +156,20 @@ def test_values_cut_anywhere_by_the_window_are_whole(
     text = json.dumps(content, indent=25) + " " * 30
     path = tmp_path / "a.json"
     path.write_text(text.replace("null", "-Infinity"))
-    monkeypatch.setattr(json_stream, "CHUNK", chunk)
+    monkeypatch.setattr(json_items, "CHUNK", chunk)
     content[0]["a"][3] = -np.inf  # type: ignore[index]
-    assert [item for _, item in json_stream.items(path)] == content
+    assert [item for _, item in json_items.items(path)] == content
 
 
 def test_a_pipe_is_no_file_of_keypoints(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     os.mkfifo(folder / "walk_1_keypoints.json")
-    assert not recognise(folder)
-    with pytest.raises(ImportFileError, match="expected a file, got a folder, a pipe or a device"):
-        open_openpose(folder, KeypointOptions())
+    assert not openpose.recognise(folder)
     with pytest.raises(ImportFileError, match=r"\(a folder, a pipe or a device\)"):
-        open_mmpose(folder, KeypointOptions())
+        openpose.open_keypoints(folder, KeypointOptions())
+    with pytest.raises(ImportFileError, match=r"\(a folder, a pipe or a device\)"):
+        mmpose.open_keypoints(folder, KeypointOptions())
 
 
 @pytest.mark.parametrize("text", ["a," * 10**6, "frame,joint,x,y\n" + "1" * (2**20 + 1)])
@@ -199,15 +180,15 @@ def test_a_table_without_line_ends_is_not_read_whole(tmp_path: Path, text: str) 
         at_most(2**24),
         pytest.raises(ImportFileError, match="a line of more than 1048576 characters"),
     ):
-        open_table(path, KeypointOptions())
+        csv_table.open_keypoints(path, KeypointOptions())
 
 
 def test_a_line_as_long_as_allowed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ["frame,joint,x,y", *(f"0,{n},{n}.5,{n}.25" for n in range(25))]
-    monkeypatch.setattr(tables, "LONGEST_LINE", max(map(len, lines)) + 1)
+    monkeypatch.setattr(csv_table, "LONGEST_LINE", max(map(len, lines)) + 1)
     path = tmp_path / "a.csv"
     path.write_text("\n".join(lines) + "\n")
-    (take,) = open_table(path, KeypointOptions(layout="openpose_body_25")).takes
+    (take,) = csv_table.open_keypoints(path, KeypointOptions(layout="openpose_body_25")).takes
     assert take.poses_2d[0, 24].tolist() == [24.5, 24.25]
 
 
@@ -216,11 +197,11 @@ def test_titles_of_columns_are_told_in_one_line(tmp_path: Path) -> None:
     title = '"\x1b[31m\n' + "y" * 10**5 + '"'
     path = tmp_path / "a.csv"
     path.write_text("\n".join([f"frame,joint,x,y,{title}", *lines]))
-    source = open_table(path, KeypointOptions(layout="openpose_body_25"))
+    source = csv_table.open_keypoints(path, KeypointOptions(layout="openpose_body_25"))
     list(source.takes)
     (note, _) = source.report.notes
     assert note.isprintable() and len(note) < 400
     path.write_text(f"joint,x,y,{title}\n")
     with pytest.raises(ImportFileError, match="expected the columns frame, joint") as caught:
-        open_table(path, KeypointOptions())
+        csv_table.open_keypoints(path, KeypointOptions())
     assert str(caught.value).isprintable() and len(str(caught.value)) < 1000

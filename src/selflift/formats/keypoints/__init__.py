@@ -1,5 +1,6 @@
 """2D keypoints of detectors and annotators: OpenPose, COCO, AlphaPose, MMPose, Detectron.
 
-Every reader fills one table per video (:mod:`~selflift.formats.keypoints.detections`); choosing
-people and marking missing joints is the same for all (:mod:`~selflift.formats.keypoints.assemble`).
+Every format is a module with ``recognise`` and ``open_keypoints``
+(:class:`~selflift.formats.keypoints.reader.Reader`). All fill one table per video, from which
+:mod:`~selflift.formats.keypoints.reader` makes recordings.
 """

@@ -1,4 +1,4 @@
-"""Plain arrays of keypoints, in ``.npy``, ``.npz`` and HDF5 files.
+"""Plain arrays of keypoints in ``.npy``, ``.npz`` and HDF5 files.
 
 The keypoints are ``(K, 2)``, ``(T, K, 2)`` or ``(T, P, K, 2)``, pixels, of ``T`` frames, ``P``
 people and ``K`` joints; with 3 as the last size, the third number is the joint's confidence. A
@@ -16,8 +16,6 @@ array                        shape               content
 ``size_px``                  (2,)                optional; width and height of the image
 ``layout``                   text                optional; the layout's name
 ===========================  ==================  ==================================================
-
-Tables (CSV) are read by :mod:`selflift.formats.keypoints.tables`.
 """
 
 from __future__ import annotations
@@ -36,9 +34,9 @@ from selflift.data.recording import Recordings, Report
 from selflift.files.array_archives import npz_keys, read_npz
 from selflift.files.hdf5 import Hdf5File, open_hdf5
 from selflift.files.untrusted import ImportFileError, UntrustedError
-from selflift.formats.keypoints.assemble import recordings
-from selflift.formats.keypoints.detections import NO_TRACK, Detections
-from selflift.formats.keypoints.layouts import Layout, choose_layout, unmistakable
+from selflift.formats.keypoints.layout_recognition import Layout, choose_layout, unambiguous
+from selflift.formats.keypoints.person_table import NO_TRACK, Detections
+from selflift.formats.keypoints.reader import recordings
 
 KEYPOINTS = ("keypoints", "poses_2d")
 CONFIDENCE = ("confidence", "scores")
@@ -51,7 +49,7 @@ LONGEST_NAME = 80
 
 
 def recognise(path: Path) -> bool:
-    """Whether it is an ``.npy`` file, or an archive of one array or of the arrays above."""
+    """Return whether it is an ``.npy`` file, or an archive of one array or of the arrays above."""
     if not path.is_file():
         return False
     if path.suffix == ".npy":
@@ -62,27 +60,18 @@ def recognise(path: Path) -> bool:
         try:
             with open_hdf5(path) as file:
                 return file.attrs.get("format") != FORMAT and _fits(file.names())
-        except Exception:  # h5py raises many kinds, depending on the damage
+        except Exception:  # h5py raises many kinds, depending on the corruption
             return False
     return False
 
 
-def open_arrays(path: str | Path, options: KeypointOptions) -> Recordings:
-    """The people in such a file, which is one clip.
-
-    Args:
-        path: The file.
-        options: What to make of it.
-
-    Raises:
-        ImportFileError: If the file is damaged, or shapes, numbers or the layout don't fit.
-    """
-    path = Path(path)
+def open_keypoints(path: Path, options: KeypointOptions) -> Recordings:
+    """Open such a file, which is one clip."""
     content = _read(path)
     options = _with_the_files(path, options, content)
     keypoints, confidence = _split(path, content)
     layout = _layout(path, keypoints.shape[2], options, content)
-    table, empty = _table(path, keypoints, confidence, content, layout)
+    table, empty = _table(path, keypoints, confidence, content, layout.skeleton.num_joints)
 
     def read(report: Report) -> Iterator[Detections]:
         if "confidence" not in content and content["keypoints"].shape[-1] == 2:
@@ -94,24 +83,19 @@ def open_arrays(path: str | Path, options: KeypointOptions) -> Recordings:
 
     shape = " x ".join(map(str, content["keypoints"].shape))
     return recordings(
-        "arrays",
-        options,
-        layout,
-        read,
-        videos=1,
-        has_size=table.size_px is not None,
+        "arrays", options, layout, read, videos=1, has_size=table.size_px is not None,
         settings={"array": f"{shape}, {len(keypoints):,} frames of {keypoints.shape[1]} people"},
-    )
+    )  # fmt: skip
 
 
 def _fits(keys: list[str]) -> bool:
     known = set(keys) <= set(KEYS) and any(key in keys for key in KEYPOINTS)
-    # One array may have any name; of 3D poses there are sources that know more.
+    # A single array may have any name, but 3D poses belong to other formats.
     return known or (len(keys) == 1 and keys[0] != "positions_3d")
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The arrays by the first of their names."""
+    """Read the arrays, by the first of their names."""
     if not path.is_file():
         raise ImportFileError(f"'{path}': expected a file of arrays, got a folder or nothing")
     found = _read_hdf5(path) if h5py.is_hdf5(path) else _read_numpy(path)
@@ -138,9 +122,9 @@ def _read_numpy(path: Path) -> dict[str, Any]:
         keys = npz_keys(path)
         return read_npz(path, *(keys if len(keys) == 1 else [key for key in keys if key in KEYS]))
     try:
-        # Mapped, so that a damaged header can't ask for more memory than the file has bytes.
+        # Mapped, so that a corrupt header can't ask for more memory than the file has bytes.
         return {"keypoints": np.lib.format.open_memmap(path, mode="r")}
-    except Exception as error:  # NumPy raises many kinds, depending on the damage
+    except Exception as error:  # NumPy raises many kinds, depending on the corruption
         reason = " ".join(str(error).split())[:120]
         if "object" in reason:
             raise ImportFileError(
@@ -148,8 +132,8 @@ def _read_numpy(path: Path) -> dict[str, Any]:
                 "save one array with all frames"
             ) from error
         raise ImportFileError(
-            f"'{path}': expected an array of numbers (.npy), got a file that is damaged, cut short "
-            f"or something else ({reason}); write it again with numpy.save"
+            f"'{path}': expected an array of numbers (.npy), got a file that is corrupt, cut short "
+            f"or of another format ({reason}); write it again with numpy.save"
         ) from error
 
 
@@ -161,10 +145,10 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
             return {key: _read_dataset(file, key) for key in keys}
     except UntrustedError as error:
         raise ImportFileError(f"'{path}': {error}") from error
-    except Exception as error:  # h5py raises many kinds, depending on the damage
+    except Exception as error:  # h5py raises many kinds, depending on the corruption
         reason = " ".join(str(error).split())[:120]
         raise ImportFileError(
-            f"'{path}': expected HDF5, got a file that is damaged or cut short ({reason}); write "
+            f"'{path}': expected HDF5, got a file that is corrupt or cut short ({reason}); write "
             "it again"
         ) from error
 
@@ -176,11 +160,7 @@ def _read_dataset(file: Hdf5File, key: str) -> Any:
 def _with_the_files(
     path: Path, options: KeypointOptions, content: Mapping[str, Any]
 ) -> KeypointOptions:
-    """The options, with the rate, the focal length and the layout that a file states.
-
-    Raises:
-        ImportFileError: If the file contradicts itself or the options.
-    """
+    """Add the rate, the focal length and the layout that a file states to the options."""
     numbers: dict[str, Any] = {}
     for name in ("fps", "f_px"):
         if name not in content:
@@ -207,7 +187,7 @@ def _with_the_files(
 
 
 def _split(path: Path, content: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Keypoints ``(T, P, K, 2)`` and confidences ``(T, P, K)``."""
+    """Split into keypoints ``(T, P, K, 2)`` and confidences ``(T, P, K)``."""
     array = _numbers(path, "keypoints", content["keypoints"])
     if array.ndim not in (2, 3, 4) or array.shape[-1] not in (2, 3) or array.size == 0:
         raise ImportFileError(
@@ -238,19 +218,16 @@ def _split(path: Path, content: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]
 
 def _numbers(path: Path, name: str, given: Any) -> np.ndarray:
     if not isinstance(given, np.ndarray) or given.dtype.kind not in "iuf":
-        got = (
-            f"{given.dtype} {given.shape}"
-            if isinstance(given, np.ndarray)
-            else type(given).__name__
-        )
+        is_array = isinstance(given, np.ndarray)
+        got = f"{given.dtype} {given.shape}" if is_array else type(given).__name__
         raise ImportFileError(f"'{path}': expected {name} as an array of numbers, got {got}")
-    # What is too large for float32 becomes Inf, which is no place in an image either.
+    # Numbers too large for float32 become Inf, which is outside any image.
     with np.errstate(over="ignore"):
         return np.asarray(given, np.float32)
 
 
 def _layout(path: Path, count: int, options: KeypointOptions, content: Mapping[str, Any]) -> Layout:
-    known = unmistakable(path, count) if options.layout is None else {}
+    known = unambiguous(path, count) if options.layout is None else {}
     layout = choose_layout(f"'{path}'", count, options.layout, known=known)
     if "layout" in content and options.layout is not None:
         return replace(layout, why="as the file says")
@@ -258,13 +235,9 @@ def _layout(path: Path, count: int, options: KeypointOptions, content: Mapping[s
 
 
 def _table(
-    path: Path,
-    keypoints: np.ndarray,
-    confidence: np.ndarray,
-    content: dict[str, Any],
-    layout: Layout,
+    path: Path, keypoints: np.ndarray, confidence: np.ndarray, content: dict[str, Any], keep: int
 ) -> tuple[Detections, int]:
-    """Everybody who is there, in order of frames, and the number of frames without anybody."""
+    """Make the table of everybody who is there; also count the frames without anybody."""
     frames, people, joints, _ = keypoints.shape
     frame = _whole(path, "frame", content.get("frame", np.arange(frames)), (frames,))
     if (np.diff(frame) <= 0).any() or frame[0] < 0:
@@ -281,14 +254,11 @@ def _table(
     there = (confidence > 0) & np.isfinite(keypoints).all(-1) & (keypoints != 0).any(-1)
     somebody = there.any(-1)
     rows = somebody.reshape(-1)
-    keep = layout.skeleton.num_joints
-    n = int(rows.sum())
     table = Detections(
         video=path.stem,
         frame=np.repeat(frame, people)[rows],
         keypoints=keypoints.reshape(-1, joints, 2)[rows, :keep],
         confidence=confidence.reshape(-1, joints)[rows, :keep],
-        score=np.full(n, np.nan),
         track=np.maximum(track.reshape(-1)[rows], NO_TRACK),
         size_px=size,
     )

@@ -18,9 +18,9 @@ from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.recording import Recordings, Report
 from selflift.files.array_archives import npz_keys, read_npz
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints.assemble import recordings
-from selflift.formats.keypoints.detections import NO_TRACK, Detections
-from selflift.formats.keypoints.layouts import choose_layout
+from selflift.formats.keypoints.layout_recognition import choose_layout
+from selflift.formats.keypoints.person_table import Detections
+from selflift.formats.keypoints.reader import recordings
 
 KEYS = ("boxes", "keypoints", "metadata")
 JOINTS = 17
@@ -28,7 +28,7 @@ _CLASS = 1
 
 
 def recognise(path: Path) -> bool:
-    """Whether it is an npz file of boxes, keypoints and metadata, or a folder of such files."""
+    """Return whether it is an npz file of boxes, keypoints and metadata, or a folder of such."""
     try:
         file = next(iter(sorted(path.glob("*.npz"))), None) if path.is_dir() else path
     except OSError:
@@ -36,18 +36,8 @@ def recognise(path: Path) -> bool:
     return file is not None and file.is_file() and set(KEYS) <= set(npz_keys(file))
 
 
-def open_detectron(path: str | Path, options: KeypointOptions) -> Recordings:
-    """The people in Detectron's files; each file is a clip.
-
-    Args:
-        path: The file, or a folder of such files.
-        options: What to make of it.
-
-    Raises:
-        ImportFileError: If a file has other keys; while reading, if one is damaged or has other
-            contents.
-    """
-    path = Path(path)
+def open_keypoints(path: Path, options: KeypointOptions) -> Recordings:
+    """Open Detectron's file or a folder of such files; each file is a clip."""
     files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
     if not files:
         raise ImportFileError(f"'{path}': expected a folder with *.npz, got none in it")
@@ -59,13 +49,13 @@ def open_detectron(path: str | Path, options: KeypointOptions) -> Recordings:
                 f"{', '.join(missing)}); is it a Detectron inference file?"
             )
     layout = choose_layout(f"'{path}'", JOINTS, options.layout)
-    opened = _read(files[0])
-    if len(files) == 1 and len(opened[0]) == 0:
-        raise ImportFileError(f"'{path}': expected people, got nobody in {opened[1]} frames")
+    first = _read(files[0])
+    if len(files) == 1 and len(first[0]) == 0:
+        raise ImportFileError(f"'{path}': expected people, got nobody in {first[1]} frames")
 
     def read(report: Report) -> Iterator[Detections]:
         for number, file in enumerate(files):
-            people, empty = opened if number == 0 else _read(file)
+            people, empty = first if number == 0 else _read(file)
             report.drop("nobody detected", empty)
             yield people
 
@@ -76,7 +66,7 @@ def open_detectron(path: str | Path, options: KeypointOptions) -> Recordings:
 
 
 def _read(file: Path) -> tuple[Detections, int]:
-    """The people of a file, and the number of frames without any."""
+    """Read the people of a file, and the number of frames without any."""
     content = read_npz(file, *KEYS)
     boxes, keypoints = content["boxes"], content["keypoints"]
     for key in ("boxes", "keypoints"):
@@ -89,13 +79,10 @@ def _read(file: Path) -> tuple[Detections, int]:
             f"{len(keypoints)}; the file is incomplete"
         )
     frames: list[int] = []
-    scores = [np.zeros(0)]
-    joints = [np.zeros((0, 4, JOINTS))]
-    empty = 0
+    scores, joints = [np.zeros(0)], [np.zeros((0, 4, JOINTS))]
     for frame, (box, points) in enumerate(zip(boxes, keypoints, strict=True)):
         box, points = _of_people(file, frame, box), _of_people(file, frame, points)
         if len(box) == 0 or len(points) == 0:
-            empty += 1
             continue
         if box.ndim != 2 or box.shape[1] != 5 or points.shape != (len(box), 4, JOINTS):
             raise ImportFileError(
@@ -106,15 +93,15 @@ def _read(file: Path) -> tuple[Detections, int]:
         scores.append(box[:, 4])
         joints.append(points)
     together = np.concatenate(joints).astype(np.float32)
-    return Detections(
+    people = Detections(
         video=file.stem,
         frame=np.array(frames, np.int64),
         keypoints=together[:, :2].transpose(0, 2, 1),
         confidence=together[:, 3],
-        score=np.concatenate(scores).astype(np.float64),
-        track=np.full(len(frames), NO_TRACK, np.int64),
+        score=np.concatenate(scores),
         size_px=_size(file, content["metadata"]),
-    ), empty
+    )
+    return people, len(boxes) - len(set(frames))
 
 
 def _of_people(file: Path, frame: int, classes: Any) -> np.ndarray:

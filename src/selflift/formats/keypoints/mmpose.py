@@ -10,34 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from selflift.config.prepare_schema import KeypointOptions
-from selflift.data.recording import Recordings, Report
+from selflift.data.recording import Recordings
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints.assemble import Gaps, recordings
-from selflift.formats.keypoints.detections import MOST_DIGITS, NO_TRACK, Collector, Detections
-from selflift.formats.keypoints.json_stream import first_items, items
-from selflift.formats.keypoints.layouts import Layout, choose_layout
-
-
-class _Frame(NamedTuple):
-    number: int
-    instances: list[dict[str, Any]]
-    names: list[str]
+from selflift.formats.keypoints.json_items import first_items, items
+from selflift.formats.keypoints.person_table import MOST_DIGITS, NOBODY, Person, identity
+from selflift.formats.keypoints.reader import MEAN_CONFIDENCE, open_people
 
 
 def recognise(path: Path) -> bool:
-    """Whether it is a file of instances or of frames with instances, or a folder of such files."""
+    """Return whether it is a file of instances or frames with instances, or a folder of such."""
     try:
         file = next(iter(sorted(path.glob("*.json"))), None) if path.is_dir() else path
     except OSError:
         return False
-    if file is None:
-        return False
-    for key, item in first_items(file):
+    for key, item in first_items(file) if file is not None else []:
         if key == "instance_info":
             return True
         if isinstance(item, dict) and not key:
@@ -45,60 +34,36 @@ def recognise(path: Path) -> bool:
     return False
 
 
-def open_mmpose(path: str | Path, options: KeypointOptions) -> Recordings:
-    """The people in MMPose's predictions; each file is a clip.
-
-    Args:
-        path: The file or the folder of files.
-        options: What to make of it.
-
-    Raises:
-        ImportFileError: If a file has another form or there is nobody in any; while reading, if
-            one is damaged.
-    """
-    path = Path(path)
+def open_keypoints(path: Path, options: KeypointOptions) -> Recordings:
+    """Open MMPose's predictions; each file is a clip."""
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     if not files:
         raise ImportFileError(f"'{path}': expected a folder with *.json, got none in it")
-    layout = _layout(path, files, options)
 
-    def read(report: Report) -> Iterator[Detections]:
-        gaps = Gaps()
+    def people() -> Iterator[Person]:
         for file in files:
-            collector = Collector(layout.count)
-            frames: list[int] = []
-            for frame in _frames(file):
-                if frames and frame.number <= frames[-1]:
+            last: int | None = None
+            for frame, instances, names in _frames(file):
+                if last is not None and frame <= last:
                     raise ImportFileError(
-                        f"'{file}': expected rising frame_id, got {frame.number} after {frames[-1]}"
+                        f"'{file}': expected rising frame_id, got {frame} after {last}"
                     )
-                frames.append(frame.number)
-                if not frame.instances:
-                    report.drop("nobody detected", 1)
-                for person in frame.instances:
-                    collector.add(
-                        f"'{file}'", frame.number, _triples(file, frame.number, person),
-                        person.get("bbox_score"), _track(person),
-                    )  # fmt: skip
-            gaps.see(file.stem, np.array(frames))
-            yield collector.table(file.stem, layout.skeleton.num_joints)
-        gaps.tell(report, "are not in the file")
+                last = frame
+                if not instances:
+                    yield Person(f"'{file}'", file.stem, frame, NOBODY)
+                for person in instances:
+                    numbers = _numbers(file, frame, person)
+                    score, track = person.get("bbox_score"), identity(person.get("track_id"))
+                    yield Person(f"'{file}'", file.stem, frame, numbers, score, track, names)
 
-    score = "bbox_score; the mean confidence of a person's joints, where there is none"
-    return recordings("mmpose", options, layout, read, videos=len(files), settings={"score": score})
+    return open_people(
+        "mmpose", path, people, options, videos=len(files), gaps="are not in the file",
+        score=f"bbox_score; {MEAN_CONFIDENCE}, where there is none",
+    )  # fmt: skip
 
 
-def _layout(path: Path, files: list[Path], options: KeypointOptions) -> Layout:
-    for file in files:
-        for frame in _frames(file):
-            for person in frame.instances:
-                count = len(_triples(file, frame.number, person)) // 3
-                return choose_layout(f"'{file}'", count, options.layout, frame.names)
-    raise ImportFileError(f"'{path}': expected people, got nobody in any frame")
-
-
-def _frames(file: Path) -> Iterator[_Frame]:
-    """The frames of a file; of an image, one."""
+def _frames(file: Path) -> Iterator[tuple[int, list[dict[str, Any]], list[str]]]:
+    """Read the frames of a file, each with its instances and the joints' names; an image is one."""
     names: list[str] = []
     image: list[dict[str, Any]] = []
     for number, (key, item) in enumerate(items(file)):
@@ -109,9 +74,9 @@ def _frames(file: Path) -> Iterator[_Frame]:
         if isinstance(item, dict) and "keypoints" in item:
             image.append(item)
             continue
-        frame, instances = (
-            (item.get("frame_id"), item.get("instances")) if isinstance(item, dict) else (0, None)
-        )
+        frame, instances = 0, None
+        if isinstance(item, dict):
+            frame, instances = item.get("frame_id"), item.get("instances")
         if (
             not isinstance(frame, int)
             or not isinstance(instances, list)
@@ -122,9 +87,9 @@ def _frames(file: Path) -> Iterator[_Frame]:
                 "instance with keypoints, got "
                 f"{', '.join(item) if isinstance(item, dict) else type(item).__name__}"
             )
-        yield _Frame(frame, instances, names)
+        yield frame, instances, names
     if image:
-        yield _Frame(0, image, names)
+        yield 0, image, names
 
 
 def _names(meta: Any) -> list[str]:
@@ -136,8 +101,8 @@ def _names(meta: Any) -> list[str]:
     return [str(table[key]) for key in sorted(table, key=int)]
 
 
-def _triples(file: Path, frame: int, person: dict[str, Any]) -> list[Any]:
-    """x, y and score of each joint, one after another."""
+def _numbers(file: Path, frame: int, person: dict[str, Any]) -> list[Any]:
+    """Join x, y and score of each joint, one after another."""
     places, scores = person.get("keypoints"), person.get("keypoint_scores")
     if (
         not isinstance(places, list)
@@ -154,8 +119,3 @@ def _triples(file: Path, frame: int, person: dict[str, Any]) -> list[Any]:
             "read"
         )
     return [value for (x, y), s in zip(places, scores, strict=True) for value in (x, y, s)]
-
-
-def _track(person: dict[str, Any]) -> int:
-    track = person.get("track_id")
-    return track if isinstance(track, int) and track >= 0 else NO_TRACK

@@ -1,4 +1,4 @@
-"""OpenPose's folder of ``<video>_<frame>_keypoints.json``, one file a frame.
+"""OpenPose's folder of ``<video>_<frame>_keypoints.json``, one file per frame.
 
 ``people[i].pose_keypoints_2d`` (in old files ``pose_keypoints``) holds x, y and confidence of each
 joint: 75 numbers for BODY_25, 54 for the COCO model; 0, 0, 0 is a joint that was not found. Several
@@ -8,20 +8,16 @@ told to track.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from selflift.config.prepare_schema import KeypointOptions
-from selflift.data.recording import Recordings, Report
+from selflift.data.recording import Recordings
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints.assemble import Gaps, recordings
-from selflift.formats.keypoints.detections import NO_TRACK, Collector, Detections, split_name
-from selflift.formats.keypoints.json_stream import reason_of
-from selflift.formats.keypoints.layouts import Layout, choose_layout
+from selflift.formats.keypoints.json_items import load_json
+from selflift.formats.keypoints.person_table import NO_TRACK, NOBODY, Person, split_name
+from selflift.formats.keypoints.reader import MEAN_CONFIDENCE, open_people
 from selflift.skeleton import OPENPOSE_BODY_25, OPENPOSE_COCO_18
 
 ENDING = "_keypoints.json"
@@ -31,7 +27,7 @@ KEYS = ("pose_keypoints_2d", "pose_keypoints")
 
 
 def recognise(path: Path) -> bool:
-    """Whether it is a folder with at least one of OpenPose's files, or with folders of them."""
+    """Return whether it is a folder with OpenPose's files, or with folders of them."""
     if not path.is_dir():
         return False
     try:
@@ -41,48 +37,28 @@ def recognise(path: Path) -> bool:
         return False
 
 
-def open_openpose(path: str | Path, options: KeypointOptions) -> Recordings:
-    """The people in a folder of OpenPose's output; each video is a clip.
+def open_keypoints(path: Path, options: KeypointOptions) -> Recordings:
+    """Open a folder of OpenPose's output; each video is a clip."""
+    videos = _videos(path)
 
-    Args:
-        path: The folder.
-        options: What to make of it.
+    def people() -> Iterator[Person]:
+        for video, frames in videos.items():
+            for frame, file in frames:
+                where = f"'{file}'"
+                found = _people(file)
+                if not found:
+                    yield Person(where, video, frame, NOBODY)
+                for person in found:
+                    yield Person(where, video, frame, _numbers(where, person), None, _track(person))
 
-    Raises:
-        ImportFileError: If there is no such file in it, nobody in any of them, or the first with
-            somebody has another number of joints; while reading, if a file is damaged.
-    """
-    root = Path(path)
-    videos = _videos(root)
-    layout, key = _layout(root, videos, options)
-
-    def read(report: Report) -> Iterator[Detections]:
-        gaps = Gaps()
-        for video, files in videos.items():
-            collector = Collector(layout.count)
-            empty = 0
-            for frame, file in files:
-                people = _people(file)
-                empty += not people
-                for person in people:
-                    collector.add(f"'{file}'", frame, person.get(key), track=_track(person))
-            report.drop("nobody detected", empty)
-            gaps.see(video, np.array([frame for frame, _ in files]))
-            yield collector.table(video)
-        gaps.tell(report, "have no file")
-
-    return recordings(
-        "openpose",
-        options,
-        layout,
-        read,
-        videos=len(videos),
-        settings={"score": "the mean confidence of a person's joints, missing ones count as 0"},
-    )
+    return open_people(
+        "openpose", path, people, options, known=LAYOUTS, videos=len(videos), gaps="have no file",
+        score=f"{MEAN_CONFIDENCE}, missing ones count as 0",
+    )  # fmt: skip
 
 
 def _videos(root: Path) -> dict[str, list[tuple[int, Path]]]:
-    """Clip to its frames and their files, in order."""
+    """Find the videos, and the frames of each with their files, in order."""
     if not root.is_dir():
         raise ImportFileError(
             f"'{root}': expected a folder of *{ENDING}, got {'a file' if root.exists() else 'none'}"
@@ -109,44 +85,8 @@ def _videos(root: Path) -> dict[str, list[tuple[int, Path]]]:
     return {video: sorted(frames.items()) for video, frames in videos.items()}
 
 
-def _layout(
-    root: Path, videos: dict[str, list[tuple[int, Path]]], options: KeypointOptions
-) -> tuple[Layout, str]:
-    for files in videos.values():
-        for _, file in files:
-            for person in _people(file):
-                key = next((key for key in KEYS if key in person), "")
-                numbers = person.get(key)
-                if not isinstance(numbers, list) or len(numbers) % 3:
-                    raise ImportFileError(
-                        f"'{file}': expected people with {KEYS[0]} (x, y, confidence of each "
-                        f"joint), got {f'{numbers!r:.80}' if key else ', '.join(person)}"
-                    )
-                if not numbers:
-                    raise ImportFileError(
-                        f"'{file}': expected {KEYS[0]} of 75 or 54 numbers, got none; run OpenPose "
-                        "with the body"
-                    )
-                return (
-                    choose_layout(f"'{file}'", len(numbers) // 3, options.layout, known=LAYOUTS),
-                    key,
-                )
-    raise ImportFileError(f"'{root}': expected people, got nobody in any of the files")
-
-
 def _people(file: Path) -> list[dict[str, Any]]:
-    if file.exists() and not file.is_file():
-        raise ImportFileError(
-            f"'{file}': expected a file, got a folder, a pipe or a device; remove it"
-        )
-    try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else reason_of(error)
-        raise ImportFileError(
-            f"'{file}': expected JSON, got a file that is damaged, cut short or something else "
-            f"({reason}); run OpenPose again, or remove the file"
-        ) from error
+    content = load_json(file)
     people = content.get("people") if isinstance(content, dict) else None
     if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
         raise ImportFileError(
@@ -154,6 +94,16 @@ def _people(file: Path) -> list[dict[str, Any]]:
             f"{', '.join(content) if isinstance(content, dict) else type(content).__name__}"
         )
     return people
+
+
+def _numbers(where: str, person: dict[str, Any]) -> Any:
+    key = next((key for key in KEYS if key in person), None)
+    if key is None:
+        raise ImportFileError(
+            f"{where}: expected people with {KEYS[0]} (x, y, confidence of each joint), got "
+            f"{', '.join(person)}"
+        )
+    return person[key]
 
 
 def _track(person: dict[str, Any]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints.layouts import choose_layout
+from selflift.formats.keypoints.layout_recognition import choose_layout
 from selflift.skeleton import (
     COCO_17,
     H36M_17,

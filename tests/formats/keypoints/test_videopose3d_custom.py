@@ -13,7 +13,7 @@ from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.recording import Recordings, Take
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.keypoints import detectron
-from selflift.formats.keypoints.custom import open_custom, recognise
+from selflift.formats.keypoints.videopose3d_custom import open_keypoints, recognise
 from selflift.skeleton import COCO_17, H36M_17
 
 Read = Callable[[Recordings], list[Take]]
@@ -42,7 +42,7 @@ def test_each_video_becomes_a_clip(tmp_path: Path, make_people: Make, read: Read
     tracks = {"a.mp4": make_people(frames=5)[0, ..., :2], "b.mp4": make_people(seed=1)[0, ..., :2]}
     path = write(tmp_path, {name: custom(track) for name, track in tracks.items()})
     assert recognise(path) and not detectron.recognise(path)
-    source = open_custom(path, KeypointOptions())
+    source = open_keypoints(path, KeypointOptions())
     assert source.skeleton is COCO_17 and source.total == 2
     takes = read(source)
     assert [(take.clip, len(take)) for take in takes] == [("a.mp4", 5), ("b.mp4", 4)]
@@ -57,7 +57,7 @@ def test_frames_without_a_place_are_dropped(tmp_path: Path, make_people: Make, r
     track = make_people()[0, ..., :2]
     track[1] = np.nan
     track[2, 3] = np.nan
-    source = open_custom(write(tmp_path, {"a": custom(track)}), KeypointOptions())
+    source = open_keypoints(write(tmp_path, {"a": custom(track)}), KeypointOptions())
     (take,) = read(source)
     assert take.frame.tolist() == [0, 2, 3]
     assert take.confidence is not None and take.confidence[1, 3] == 0
@@ -68,21 +68,21 @@ def test_the_files_sizes_make_cameras(tmp_path: Path, make_people: Make, read: R
     track = make_people()[0, ..., :2]
     sizes = {"a": {"w": 640, "h": 480}, "b": {"w": 1920, "h": 1080}}
     path = write(tmp_path, {name: custom(track) for name in "ab"}, video_metadata=sizes)
-    takes = read(open_custom(path, KeypointOptions(f_px=1000.0)))
+    takes = read(open_keypoints(path, KeypointOptions(f_px=1000.0)))
     assert [take.camera for take in takes] == ["640x480", "1920x1080"]
     assert takes[1].view is not None and takes[1].view.c_px.tolist() == [960, 540]
     with pytest.raises(ImportFileError, match="'b': expected images of 1920 x 1080"):
-        read(open_custom(path, KeypointOptions(size_px=[640, 480])))
+        read(open_keypoints(path, KeypointOptions(size_px=[640, 480])))
 
 
 @pytest.mark.parametrize("layout", ["h36m", None])
 def test_the_layouts_name_decides(tmp_path: Path, make_people: Make, layout: str | None) -> None:
     path = write(tmp_path, {"a": custom(make_people()[0, ..., :2])}, layout_name=layout)
-    source = open_custom(path, KeypointOptions())
+    source = open_keypoints(path, KeypointOptions())
     assert source.skeleton is (COCO_17 if layout is None else H36M_17)
     if layout is None:
         assert source.settings["layout"] == "coco_17 (by its 17 joints)"
-        assert open_custom(path, KeypointOptions(layout="h36m_17")).skeleton is H36M_17
+        assert open_keypoints(path, KeypointOptions(layout="h36m_17")).skeleton is H36M_17
     else:
         assert source.settings["layout"] == "h36m_17 (metadata.layout_name = h36m)"
 
@@ -120,14 +120,14 @@ def test_contents_that_do_not_fit_are_refused_at_once(
 ) -> None:
     path = write(tmp_path, videos, **changes)
     with pytest.raises(ImportFileError, match=f"data_2d_custom_mine.npz'.*{message}"):
-        open_custom(path, KeypointOptions())
+        open_keypoints(path, KeypointOptions())
 
 
 def test_files_of_human36m_are_sent_elsewhere(tmp_path: Path) -> None:
     path = write(tmp_path, {"S1": {"Walking": [np.ones((4, 17, 2))]}}, {"num_joints": 17})
     assert not recognise(path)
     with pytest.raises(ImportFileError, match="expected metadata with video_metadata, .*h36m.keyp"):
-        open_custom(path, KeypointOptions())
+        open_keypoints(path, KeypointOptions())
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
@@ -137,7 +137,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, make_people: Make, share: f
     path.write_bytes(whole[: int(share * len(whole))])
     assert not recognise(path)
     with pytest.raises(ImportFileError, match="data_2d_custom_mine.npz': expected an npz archive"):
-        open_custom(path, KeypointOptions())
+        open_keypoints(path, KeypointOptions())
 
 
 def test_foreign_files_are_not_recognised(tmp_path: Path) -> None:
@@ -146,20 +146,20 @@ def test_foreign_files_are_not_recognised(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "a.npz", tmp_path / "b.npz", tmp_path / "no.npz"):
         assert not recognise(path)
     with pytest.raises(ImportFileError, match="expected positions_2d as a dict by video"):
-        open_custom(tmp_path / "a.npz", KeypointOptions())
+        open_keypoints(tmp_path / "a.npz", KeypointOptions())
     with pytest.raises(ImportFileError, match="expected the key positions_2d, metadata, got pos"):
-        open_custom(tmp_path / "b.npz", KeypointOptions())
+        open_keypoints(tmp_path / "b.npz", KeypointOptions())
 
 
 def test_fractions_of_the_image_are_refused(tmp_path: Path, make_people: Make, read: Read) -> None:
     path = write(tmp_path, {"a": custom(make_people()[0, ..., :2] / 640)})
     with pytest.raises(ImportFileError, match="'a': expected keypoints in pixels"):
-        read(open_custom(path, KeypointOptions()))
+        read(open_keypoints(path, KeypointOptions()))
 
 
 def test_a_size_without_end_is_refused_in_one_line(tmp_path: Path, make_people: Make) -> None:
     tracks = {"a\nb": custom(make_people()[0, ..., :2])}
     path = write(tmp_path, tracks, video_metadata={"a\nb": {"w": float("inf"), "h": 480}})
     with pytest.raises(ImportFileError, match=r"'a\\nb': expected w and h in metadata") as caught:
-        open_custom(path, KeypointOptions())
+        open_keypoints(path, KeypointOptions())
     assert "\n" not in str(caught.value)

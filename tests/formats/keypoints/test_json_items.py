@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints import json_stream
-from selflift.formats.keypoints.json_stream import first_items, items
+from selflift.formats.keypoints import json_items
+from selflift.formats.keypoints.json_items import first_items, items
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -42,7 +42,7 @@ def test_pieces_are_what_the_whole_is(
     path = tmp_path_factory.mktemp("json") / "a.json"
     path.write_text(json.dumps(content, indent=indent))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream, "CHUNK", chunk)
+        patch.setattr(json_items, "CHUNK", chunk)
         assert list(items(path)) == members(content)
 
 
@@ -50,7 +50,7 @@ def test_pieces_are_what_the_whole_is(
 def test_a_number_across_pieces_is_one_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr(json_stream, "CHUNK", chunk)
+    monkeypatch.setattr(json_items, "CHUNK", chunk)
     path = tmp_path / "a.json"
     path.write_text("[12.5e-3, -1E+2, 100, 7.25]")
     assert [item for _, item in items(path)] == [0.0125, -100.0, 100, 7.25]
@@ -80,7 +80,7 @@ def test_items_before_the_damage_are_counted(tmp_path: Path) -> None:
 def test_what_is_no_list_or_object_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(text)
-    with pytest.raises(ImportFileError, match="a.json': expected JSON, got a file that is damaged"):
+    with pytest.raises(ImportFileError, match="a.json': expected JSON, got a file that is corrupt"):
         list(items(path))
 
 
@@ -104,7 +104,7 @@ def test_looking_at_a_file_reads_little_of_it(
 ) -> None:
     path = tmp_path / "a.json"
     path.write_text("[" + ", ".join(str(n) for n in range(10_000)) + "] and then nonsense")
-    monkeypatch.setattr(json_stream, "PEEK", 100)
+    monkeypatch.setattr(json_items, "PEEK", 100)
     assert first_items(path, 3) == [("", 0), ("", 1), ("", 2)]
     assert 3 < len(first_items(path, 100_000)) < 40
 

@@ -1,23 +1,26 @@
-"""JSON files of any size, item by item.
+"""JSON files of any size, read item by item.
 
 Annotation files reach hundreds of megabytes, and parsed at once they take several times that in
-memory. Here the outermost list or object, and the lists directly in it, are read piece by piece.
+memory. The outermost list or object, and the lists directly in it, are read piece by piece. NaN and
+Infinity, which Python's ``json.dump`` writes, are numbers here.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from selflift.files.untrusted import ImportFileError
 
 CHUNK = 1 << 20
-# What recognising a file may read of it.
+# Characters of a file that may be read to recognise it.
 PEEK = 4 << 20
-# Longer than what a window can cut apart: -Infinity, and a character's two \uXXXX.
+# Longest token that the end of a chunk can cut: -Infinity, or a character's two \uXXXX.
 EDGE = 20
 
 _DECODER = json.JSONDecoder()
@@ -25,8 +28,12 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"[0-9.eE+\-]*")
 
 
+class _ShapeError(ValueError):
+    """JSON, but not a list or an object."""
+
+
 def items(path: Path, limit: int | None = None) -> Iterator[tuple[str, Any]]:
-    """The items of the outermost list or object, one after another.
+    """Read the items of the outermost list or object, one after another.
 
     Args:
         path: The file.
@@ -37,34 +44,61 @@ def items(path: Path, limit: int | None = None) -> Iterator[tuple[str, Any]]:
         the value is a list, ``(key, item)`` for every item of it.
 
     Raises:
-        ImportFileError: If the file is missing, cut short, damaged or no JSON.
+        ImportFileError: If the file is missing, cut short, corrupt or not JSON.
     """
     count = 0
+    with (
+        _errors_in_a_line(path, lambda: f" after {count:,} items"),
+        open(path, encoding="utf-8-sig") as stream,
+    ):
+        for member in _members(_Text(stream, limit)):
+            yield member
+            count += 1
+
+
+def first_items(path: Path, count: int = 20) -> list[tuple[str, Any]]:
+    """Read the first few :func:`items` of a ``.json`` file; none if it is something else."""
+    out: list[tuple[str, Any]] = []
+    if path.suffix.lower() == ".json" and path.is_file():
+        with suppress(ImportFileError):
+            for item in islice(items(path, PEEK), count):
+                out.append(item)
+    return out
+
+
+def load_json(path: Path) -> Any:
+    """Parse a small JSON file at once.
+
+    Raises:
+        ImportFileError: If the file is missing, cut short, corrupt or not JSON.
+    """
+    with _errors_in_a_line(path, lambda: ""):
+        return json.loads(path.read_bytes())
+
+
+@contextmanager
+def _errors_in_a_line(path: Path, progress: Callable[[], str]) -> Iterator[None]:
     if path.exists() and not path.is_file():
         raise ImportFileError(
             f"'{path}': expected a JSON file, got none that can be read (a folder, a pipe or a "
             "device)"
         )
     try:
-        with open(path, encoding="utf-8-sig") as stream:
-            for member in _members(_Text(stream, limit)):
-                yield member
-                count += 1
+        yield
     except OSError as error:
         raise ImportFileError(
             f"'{path}': expected a JSON file, got none that can be read ({error.strerror})"
         ) from error
+    except ImportFileError:
+        raise
     except (ValueError, RecursionError) as error:
-        if isinstance(error, ImportFileError):
-            raise
         raise ImportFileError(
-            f"'{path}': expected JSON, got a file that is damaged, cut short or something else "
-            f"after {count:,} items ({reason_of(error)}); get it again"
+            f"'{path}': expected JSON, got a file that is corrupt, cut short or of another format"
+            f"{progress()} ({_reason(error)}); write it again"
         ) from error
 
 
-def reason_of(error: Exception) -> str:
-    """Why a JSON text can't be read, in a few words."""
+def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return error.msg
     if isinstance(error, RecursionError):
@@ -72,25 +106,6 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "not in UTF-8"
     return str(error) if isinstance(error, _ShapeError) else "a number of too many digits"
-
-
-class _ShapeError(ValueError):
-    """JSON, but not a list or an object of this kind."""
-
-
-def first_items(path: Path, count: int = 20) -> list[tuple[str, Any]]:
-    """The first few :func:`items` of a ``.json`` file; none if it is something else."""
-    out: list[tuple[str, Any]] = []
-    if path.suffix.lower() != ".json" or not path.is_file():
-        return out
-    try:
-        for item in items(path, PEEK):
-            out.append(item)
-            if len(out) == count:
-                break
-    except ImportFileError:
-        pass
-    return out
 
 
 class _Text:
@@ -107,14 +122,12 @@ class _Text:
             size = min(size, self._left)
             self._left -= size
         piece = self._stream.read(size)
-        if not piece:
-            return False
-        self._text = self._text[self._at :] + piece
-        self._at = 0
-        return True
+        if piece:
+            self._text, self._at = self._text[self._at :] + piece, 0
+        return bool(piece)
 
     def peek(self) -> str:
-        """The next character that is not blank; empty at the end."""
+        """Return the next character that is not blank; empty at the end."""
         while True:
             blank = _BLANK.match(self._text, self._at)
             self._at = blank.end() if blank else self._at
@@ -124,7 +137,7 @@ class _Text:
                 return ""
 
     def take(self, expected: str) -> str:
-        """The next character, which must be one of these."""
+        """Take the next character, which must be one of these."""
         character = self.peek()
         if not character or character not in expected:
             raise json.JSONDecodeError(f"Expecting one of {' '.join(expected)}", self._text, 0)
@@ -132,14 +145,14 @@ class _Text:
         return character
 
     def value(self) -> Any:
-        """The next value, whole."""
+        """Take the next value."""
         self.peek()
         size = CHUNK
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
-                # Elsewhere than at the window's edge it is damage: no need to read on.
+                # An error before the window's edge is corruption: reading on would not help.
                 cut = error.msg.startswith("Unterminated") or error.pos > len(self._text) - EDGE
                 if not cut or not self._more(size):
                     raise
@@ -154,32 +167,27 @@ class _Text:
 
 def _members(text: _Text) -> Iterator[tuple[str, Any]]:
     if text.take("[{") == "[":
-        yield from (("", item) for item in _list(text))
-    elif text.peek() == "}":
-        text.take("}")
+        yield from (("", item) for item in _sequence(text, "]"))
     else:
-        separator = ","
-        while separator == ",":
-            key = text.value()
+        for key in _sequence(text, "}"):
             if not isinstance(key, str):
                 raise _ShapeError("a key that is no text")
             text.take(":")
             if text.peek() == "[":
                 text.take("[")
-                for item in _list(text):
-                    yield key, item
+                yield from ((key, item) for item in _sequence(text, "]"))
             else:
                 yield key, text.value()
-            separator = text.take(",}")
     if text.peek():
         raise _ShapeError("text behind the end")
 
 
-def _list(text: _Text) -> Iterator[Any]:
-    if text.peek() == "]":
-        text.take("]")
+def _sequence(text: _Text, end: str) -> Iterator[Any]:
+    """Read what commas separate, up to the closing bracket."""
+    if text.peek() == end:
+        text.take(end)
         return
     separator = ","
     while separator == ",":
         yield text.value()
-        separator = text.take(",]")
+        separator = text.take("," + end)

@@ -12,7 +12,7 @@ import pytest
 from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.recording import Recordings, Take
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints.tables import open_table, recognise
+from selflift.formats.keypoints.csv_table import open_keypoints, recognise
 from selflift.skeleton import COCO_17, OPENPOSE_BODY_25
 
 Make = Callable[..., np.ndarray]
@@ -60,7 +60,7 @@ def test_both_forms_are_read_whatever_the_order(
     people = make_people(2)
     for text, first in ((long(people, COCO_17.joints), 0), (wide(people, COCO_17.joints), 10),
                         (wide(people, COCO_17.joints, ";"), 10)):  # fmt: skip
-        source = open_table(write(tmp_path, text), TRACK)
+        source = open_keypoints(write(tmp_path, text), TRACK)
         assert source.skeleton is COCO_17
         takes = read(source)
         assert [take.frame.tolist() for take in takes] == [list(range(first, first + 4))] * 2
@@ -76,7 +76,7 @@ def test_joints_may_be_numbers_and_most_columns_may_be_absent(
     people = make_people(joints=25)[:, :, :, :2]
     header = ",".join(f"{j}_x,{j}_y" for j in range(1, 26))
     lines = [",".join(map(str, pose.reshape(-1).tolist())) for pose in people[0]]
-    source = open_table(write(tmp_path, "\n".join([header, *lines])), KeypointOptions())
+    source = open_keypoints(write(tmp_path, "\n".join([header, *lines])), KeypointOptions())
     assert source.skeleton is OPENPOSE_BODY_25
     (take,) = read(source)
     np.testing.assert_allclose(take.poses_2d, people[0], rtol=1e-6)
@@ -90,7 +90,7 @@ def test_missing_joints_are_missing(tmp_path: Path, make_people: Make, read: Rea
     cells = text[3].split(",")
     text[3] = ",".join([cells[0], cells[1], "", *cells[3:]])
     del text[1]
-    (take,) = read(open_table(write(tmp_path, "\n".join(text)), KeypointOptions()))
+    (take,) = read(open_keypoints(write(tmp_path, "\n".join(text)), KeypointOptions()))
     assert take.confidence is not None
     assert np.flatnonzero(take.confidence[0] == 0).tolist() == [0, 2]
     assert (take.confidence[1:] > 0).all()
@@ -102,12 +102,12 @@ def test_a_layout_with_joints_that_are_nowhere_has_to_be_named(
     text = wide(make_people()[:, :, 5:], COCO_17.joints[5:])
     path = write(tmp_path, text)
     with pytest.raises(ImportFileError, match="expected the joints of a known layout, got 12 jo"):
-        open_table(path, KeypointOptions())
-    (take,) = read(open_table(path, KeypointOptions(layout="coco_17")))
+        open_keypoints(path, KeypointOptions())
+    (take,) = read(open_keypoints(path, KeypointOptions(layout="coco_17")))
     assert take.confidence is not None and (take.confidence[:, :5] == 0).all()
     assert (take.confidence[:, 5:] > 0).all()
     with pytest.raises(ImportFileError, match="expected joints of 'cmu_31' .*, got "):
-        open_table(path, KeypointOptions(layout="cmu_31"))
+        open_keypoints(path, KeypointOptions(layout="cmu_31"))
 
 
 @pytest.mark.parametrize(
@@ -131,14 +131,14 @@ def test_a_layout_with_joints_that_are_nowhere_has_to_be_named(
 )
 def test_what_is_no_such_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ImportFileError, match=f"walk.csv'.*{message}"):
-        open_table(write(tmp_path, text), KeypointOptions())
+        open_keypoints(write(tmp_path, text), KeypointOptions())
 
 
 def test_one_person_is_one_line(tmp_path: Path, make_people: Make) -> None:
     text = long(make_people(), COCO_17.joints)
     path = write(tmp_path, text + text.splitlines()[1] + "\n")
     with pytest.raises(ImportFileError, match="every joint once in a frame .* leave one out"):
-        open_table(path, KeypointOptions())
+        open_keypoints(path, KeypointOptions())
 
 
 def test_other_columns_are_told_and_other_bytes_refused(
@@ -146,10 +146,10 @@ def test_other_columns_are_told_and_other_bytes_refused(
 ) -> None:
     lines = long(make_people(), COCO_17.joints).splitlines()
     text = "\n".join([lines[0] + ",time", *(line + ",0.1" for line in lines[1:])])
-    source = open_table(write(tmp_path, text), KeypointOptions())
+    source = open_keypoints(write(tmp_path, text), KeypointOptions())
     read(source)
     assert "columns that are not used: time" in source.report.notes
     path = tmp_path / "walk.csv"
     path.write_bytes(bytes(range(256)) * 10)
     with pytest.raises(ImportFileError, match="walk.csv': expected"):
-        open_table(path, KeypointOptions())
+        open_keypoints(path, KeypointOptions())

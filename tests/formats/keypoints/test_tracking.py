@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints.detections import NO_TRACK, Detections
-from selflift.formats.keypoints.people import PATIENCE_S, REACH, check_choice, choose, follow
+from selflift.formats.keypoints.person_table import NO_TRACK, Detections
+from selflift.formats.keypoints.tracking import PATIENCE_S, REACH, choose, follow
 
 FPS = 30.0
 
@@ -26,8 +25,8 @@ def table(
         frame=np.array(frame, np.int64),
         keypoints=people[..., :2].reshape(n, -1, 2),
         confidence=people[..., 2].reshape(n, -1),
-        score=np.full(n, np.nan) if score is None else np.array(score, float),
-        track=np.full(n, NO_TRACK) if track is None else np.array(track),
+        score=None if score is None else np.array(score, float),
+        track=None if track is None else np.array(track),
     )
 
 
@@ -47,8 +46,8 @@ def test_the_best_is_the_one_of_the_highest_score_in_each_frame(
     frame = [0, 0, 0, 1, 4, 4]
     score = [0.2, 0.9, 0.5, 0.1, 0.7, 0.8]
     choice = choose(table(frame, make_people(1, 6)[0], score), "best", FPS, 1)
-    (only,) = choice.takes
-    assert only.name == "" and only.rows.tolist() == [1, 3, 5]
+    ((name, rows),) = choice.takes
+    assert name == "" and rows.tolist() == [1, 3, 5]
     assert choice.dropped == {"other people in the frame": 3}
 
 
@@ -62,12 +61,12 @@ def test_without_scores_the_mean_confidence_decides(make_people: Callable[..., n
     partly = [5.0, 4.0, 3.0, np.nan, 2.0, 1.0]
     for score in (None, partly):
         choice = choose(table(frame, people, score), "best", FPS, 1)
-        assert choice.takes[0].rows.tolist() == expected
+        assert choice.takes[0][1].tolist() == expected
 
 
 def test_equal_scores_keep_the_files_order(make_people: Callable[..., np.ndarray]) -> None:
     people = table([0, 0, 1, 1], make_people(1, 4)[0], [1, 1, 1, 1])
-    assert choose(people, "best", FPS, 1).takes[0].rows.tolist() == [0, 2]
+    assert choose(people, "best", FPS, 1).takes[0][1].tolist() == [0, 2]
 
 
 def test_all_are_sorted_by_score_within_each_frame(make_people: Callable[..., np.ndarray]) -> None:
@@ -190,9 +189,3 @@ def test_tracks_are_numbered_in_order_of_appearance(make_people: Callable[..., n
     assert [(name, rows.tolist()) for name, rows in choice.takes] == [
         ("person1", [0, 3, 5]), ("person2", [1, 2]), ("person3", [4]),
     ]  # fmt: skip
-
-
-def test_an_unknown_choice_is_refused() -> None:
-    assert check_choice("track") == "track"
-    with pytest.raises(ImportFileError, match="expected one of best, track, all, got 'first'"):
-        check_choice("first")

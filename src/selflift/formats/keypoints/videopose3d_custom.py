@@ -8,6 +8,7 @@ that writes it keeps one person, without confidences.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,17 @@ from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.recording import Recordings, Report
 from selflift.files.array_archives import npz_keys, read_npz
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints.assemble import recordings
-from selflift.formats.keypoints.detections import NO_TRACK, Detections
-from selflift.formats.keypoints.layouts import Layout, choose_layout
-from selflift.skeleton import COCO_17, H36M_17, Skeleton
+from selflift.formats.keypoints.layout_recognition import Layout, choose_layout
+from selflift.formats.keypoints.person_table import Detections
+from selflift.formats.keypoints.reader import recordings
+from selflift.skeleton import COCO_17, H36M_17
 
 LAYOUTS = {"coco": COCO_17, "h36m": H36M_17}
 _ACTION = "custom"
 
 
 def recognise(path: Path) -> bool:
-    """Whether it is an npz file of 2D positions whose metadata tell of videos."""
+    """Return whether it is an npz file of 2D positions with metadata of videos."""
     if not path.is_file() or not {"positions_2d", "metadata"} <= set(npz_keys(path)):
         return False
     try:
@@ -37,20 +38,11 @@ def recognise(path: Path) -> bool:
     return isinstance(metadata, dict) and "video_metadata" in metadata
 
 
-def open_custom(path: str | Path, options: KeypointOptions) -> Recordings:
-    """The person in each video of such a file; each video is a clip.
-
-    Args:
-        path: The file.
-        options: What to make of it.
-
-    Raises:
-        ImportFileError: If the file is damaged or has other contents.
-    """
-    path = Path(path)
+def open_keypoints(path: Path, options: KeypointOptions) -> Recordings:
+    """Open such a file; each video is a clip."""
     content = read_npz(path, "positions_2d", "metadata")
     metadata = content["metadata"]
-    tracks = dict(_tracks(path, content["positions_2d"]))
+    tracks = list(_tracks(path, content["positions_2d"]))
     if not tracks:
         raise ImportFileError(f"'{path}': expected at least one video, got none")
     sizes = metadata.get("video_metadata") if isinstance(metadata, dict) else None
@@ -60,35 +52,23 @@ def open_custom(path: str | Path, options: KeypointOptions) -> Recordings:
             f"{', '.join(metadata) if isinstance(metadata, dict) else type(metadata).__name__}; "
             "files of Human3.6M are read beside their 3D poses, with h36m.keypoints"
         )
-    first = next(iter(tracks.values()))
-    layout = _layout(path, first.shape[1], metadata, options)
-    for (video, clip), track in tracks.items():
-        if track.shape[1] != layout.count:
-            raise ImportFileError(
-                f"'{path}', '{clip}': expected {layout.count} joints, as in the first video, got "
-                f"{track.shape[1]}; one conversion takes one layout"
-            )
-        if _size(sizes.get(video)) is None:
-            raise ImportFileError(
-                f"'{path}', '{clip}': expected w and h in metadata.video_metadata, got "
-                f"{sizes.get(video)!r:.60}"
-            )
+    layout = _layout(path, tracks[0][2].shape[1], metadata, options)
+    tables = [_table(path, clip, track, layout, sizes.get(video)) for video, clip, track in tracks]
 
     def read(report: Report) -> Iterator[Detections]:
         report.note(
             "the file has no confidences and its frames without detection were interpolated by "
             "the tool that wrote it; joints with a place count as seen, with confidence 1"
         )
-        for (video, clip), track in tracks.items():
-            yield _detections(clip, track, _size(sizes[video]))
+        yield from tables
 
     return recordings(
-        "videopose3d_custom", options, layout, read, videos=len(tracks), has_size=True
+        "videopose3d_custom", options, layout, read, videos=len(tables), has_size=True
     )
 
 
-def _tracks(path: Path, positions: Any) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
-    """Video and clip, and its ``(T, J, 2)`` array."""
+def _tracks(path: Path, positions: Any) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Read video, clip and its ``(T, J, 2)`` array."""
     if not isinstance(positions, dict):
         raise ImportFileError(
             f"'{path}': expected positions_2d as a dict by video, got {type(positions).__name__}"
@@ -112,45 +92,45 @@ def _tracks(path: Path, positions: Any) -> Iterator[tuple[tuple[str, str], np.nd
                     f"'{path}', '{clip}': expected positions of shape (T, J, 2), got "
                     f"{track.shape} of {track.dtype}"
                 )
-            yield (str(video), clip), track
+            yield str(video), clip, track
 
 
 def _layout(path: Path, count: int, metadata: dict[str, Any], options: KeypointOptions) -> Layout:
-    name = metadata.get("layout_name")
-    joints = metadata.get("num_joints", count)
+    name, joints = metadata.get("layout_name"), metadata.get("num_joints", count)
     if joints != count:
         raise ImportFileError(
             f"'{path}': expected {joints} joints (metadata.num_joints), got {count}; the file "
             "contradicts itself"
         )
-    if options.layout is None and name is not None and name not in LAYOUTS:
+    named = options.layout is None and name is not None
+    if named and name not in LAYOUTS:
         raise ImportFileError(
             f"'{path}': expected metadata.layout_name of {', '.join(LAYOUTS)}, got '{name}'; name "
             "the layout in keypoints.layout"
         )
-    known: dict[int, Skeleton] = {17: LAYOUTS.get(str(name), COCO_17)}
+    known = {17: LAYOUTS.get(str(name), COCO_17)}
     layout = choose_layout(f"'{path}'", count, options.layout, known=known)
-    if options.layout is None and name is not None:
-        return Layout(layout.skeleton, count, f"metadata.layout_name = {name}")
-    return layout
+    return replace(layout, why=f"metadata.layout_name = {name}") if named else layout
 
 
-def _size(table: Any) -> tuple[int, int] | None:
+def _table(path: Path, clip: str, track: np.ndarray, layout: Layout, size: Any) -> Detections:
+    if track.shape[1] != layout.count:
+        raise ImportFileError(
+            f"'{path}', '{clip}': expected {layout.count} joints, as in the first video, got "
+            f"{track.shape[1]}; one conversion takes one layout"
+        )
     try:
-        width, height = int(table["w"]), int(table["h"])
+        width, height = int(size["w"]), int(size["h"])
     except (KeyError, TypeError, ValueError, IndexError, OverflowError):
-        return None
-    return (width, height) if min(width, height) > 0 else None
-
-
-def _detections(clip: str, track: np.ndarray, size: tuple[int, int] | None) -> Detections:
-    frames, joints, _ = track.shape
+        width = height = 0
+    if min(width, height) <= 0:
+        raise ImportFileError(
+            f"'{path}', '{clip}': expected w and h in metadata.video_metadata, got {size!r:.60}"
+        )
     return Detections(
         video=clip,
-        frame=np.arange(frames, dtype=np.int64),
+        frame=np.arange(len(track), dtype=np.int64),
         keypoints=track.astype(np.float32),
-        confidence=np.ones((frames, joints), np.float32),
-        score=np.full(frames, np.nan),
-        track=np.full(frames, NO_TRACK, np.int64),
-        size_px=size,
+        confidence=np.ones(track.shape[:2], np.float32),
+        size_px=(width, height),
     )

@@ -12,11 +12,11 @@ import torch
 from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.pose_set import PoseSet
 from selflift.data.pose_set_writer import write_poses
-from selflift.data.recording import Recordings, Report, Take
+from selflift.data.recording import Recordings, Take
 from selflift.files.untrusted import ImportFileError
-from selflift.formats.keypoints.assemble import Gaps, recordings
-from selflift.formats.keypoints.detections import NO_TRACK, Detections
-from selflift.formats.keypoints.layouts import Layout
+from selflift.formats.keypoints.layout_recognition import Layout
+from selflift.formats.keypoints.person_table import NOBODY, Detections, Person
+from selflift.formats.keypoints.reader import open_people, recordings
 from selflift.geometry.camera import Intrinsics, project_pixels
 from selflift.skeleton import COCO_17
 
@@ -25,11 +25,9 @@ LAYOUT = Layout(COCO_17, 17, "test")
 
 
 def video(person: np.ndarray, name: str = "v", size: tuple[int, int] | None = None) -> Detections:
-    n = len(person)
     return Detections(
-        name, np.arange(n), person[..., :2].copy(), person[..., 2].copy(), np.full(n, np.nan),
-        np.full(n, NO_TRACK), size,
-    )  # fmt: skip
+        name, np.arange(len(person)), person[..., :2].copy(), person[..., 2].copy(), size_px=size
+    )
 
 
 def opened(
@@ -164,7 +162,6 @@ def test_takes_can_be_written_and_loaded(
     rows = Detections(
         "v", np.repeat(np.arange(5), 2), two.swapaxes(0, 1).reshape(10, 17, 3)[..., :2].copy(),
         two.swapaxes(0, 1).reshape(10, 17, 3)[..., 2].copy(), np.tile([1.0, 2.0], 5),
-        np.full(10, NO_TRACK),
     )  # fmt: skip
     source = opened(rows, people=people, f_px=1000.0, size_px=[640, 480])
     path = tmp_path / "poses.h5"
@@ -234,22 +231,62 @@ def test_the_layouts_note_is_told(make_people: Callable[..., np.ndarray]) -> Non
     assert opened(layout=Layout(COCO_17, 133, "names", "cut")).report.notes == ["cut"]
 
 
+def people_of(
+    frames: dict[str, list[int]], empty: tuple[int, ...] = (), step: int = 1, **options: bool
+) -> Recordings:
+    """One person in every frame of each video, but for the empty ones."""
+    body = np.random.default_rng(0).uniform(10, 200, 51).tolist()
+    records = [
+        Person("'f'", video, step * frame, NOBODY if frame in empty else body)
+        for video, numbers in frames.items()
+        for frame in numbers
+    ]
+    return open_people(
+        "test", Path("f"), lambda: iter(records), KeypointOptions(), videos=None, score="none",
+        gaps="have no file", **options,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("step", [1, 5])
-def test_gaps_are_counted_by_the_usual_step(step: int) -> None:
-    gaps, report = Gaps(), Report()
-    gaps.see("whole", step * np.arange(9))
-    gaps.see("one", np.array([3]))
-    gaps.see("holes", step * np.array([0, 1, 4, 5, 7]))
-    gaps.see("more", step * np.array([2, 3, 5]))
-    gaps.tell(report, "have no file")
-    assert report.notes == [
+def test_absent_frames_are_counted_by_the_usual_step(read: Read, step: int) -> None:
+    videos = {"whole": [*range(9)], "one": [3], "holes": [0, 1, 4, 5, 7], "more": [2, 3, 5]}
+    source = people_of(videos, (1, 5), step)
+    assert [len(take) for take in read(source)] == [7, 1, 3, 2]
+    assert source.report.dropped == {"nobody detected": 5}
+    assert source.report.notes == [
         "between the first and the last of a video, 4 frames have no file (in 2 videos; the first: "
         f"'holes' after frame {step})"
     ]
 
 
-def test_without_gaps_nothing_is_said() -> None:
-    gaps, report = Gaps(), Report()
-    gaps.see("whole", np.arange(9))
-    gaps.tell(report, "have no file")
-    assert report.notes == []
+def test_without_absent_frames_there_is_no_note(read: Read) -> None:
+    source = people_of({"whole": list(range(9))})
+    assert len(read(source)) == 1 and source.report.notes == []
+
+
+def test_records_of_several_videos_may_be_mixed(read: Read) -> None:
+    names = ["a", "b", "a", "c", "b"]
+    records = [Person("f", name, n, [50.0 + n] * 51) for n, name in enumerate(names)]
+    source = open_people(
+        "test", Path("f"), lambda: records, KeypointOptions(), videos=None, score="", gaps="",
+        mixed=True,
+    )  # fmt: skip
+    assert {t.clip: t.frame.tolist() for t in read(source)} == {"a": [0, 2], "b": [1, 4], "c": [3]}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        (NOBODY, "'f': expected people, got nobody in any frame"),
+        ([], r"g: expected keypoints as x, y and confidence of each joint, got \[\]; have the"),
+        ("x", "g: expected keypoints as x, y and confidence of each joint, got 'x'"),
+        ([1.0] * 52, r"g: expected keypoints as x, y and confidence of each joint, got \[1.0, 1"),
+        ([1.0] * 42, "g: expected 17 .coco_17., 26 .halpe_26. joints a person, got 14"),
+    ],
+)
+def test_a_first_person_that_decides_no_layout_is_refused(numbers: object, message: str) -> None:
+    with pytest.raises(ImportFileError, match=message):
+        open_people(
+            "test", Path("f"), lambda: [Person("g", "v", 0, numbers)], KeypointOptions(),
+            videos=1, score="", gaps="",
+        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which layout the joints of a file have: by their names, or by their number."""
+"""Recognise the layout of a file's joints by their names or by their number."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Layout:
     """The layout of a file.
 
     Attributes:
-        skeleton: It.
+        skeleton: The layout.
         count: Joints of a person in the file; those behind the skeleton's are left out.
-        why: What decided it.
-        note: What the user should know of it.
+        why: The reason for the choice, for the summary.
+        note: A warning for the user, if there is one.
     """
 
     skeleton: Skeleton
@@ -48,9 +48,7 @@ def choose_layout(
     names: Sequence[str] = (),
     known: Mapping[int, Skeleton] = BY_COUNT,
 ) -> Layout:
-    """The layout of ``count`` joints.
-
-    What the user asks for comes first, then the names in the file, then their number.
+    """Choose by the user's option, else by the names in the file, else by the number of joints.
 
     Args:
         where: The file, for errors.
@@ -81,17 +79,13 @@ def choose_layout(
     return Layout(known[count], count, f"by its {count} joints", _cut_note(known[count], count))
 
 
-def unmistakable(where: object, count: int) -> dict[int, Skeleton]:
-    """Layouts that their number of joints alone tells from each other, by that number.
-
-    Args:
-        where: The file, for errors.
-        count: Joints of a person.
+def unambiguous(where: object, count: int) -> dict[int, Skeleton]:
+    """Return the layouts that are recognised by their number of joints alone, by that number.
 
     Raises:
-        ImportFileError: If several layouts have so many.
+        ImportFileError: If several layouts have ``count`` joints.
     """
-    # Nobody but selflift adds hips; whoever has them says so.
+    # Only selflift adds hips; its files name their layout.
     fitting = [name for name in _of_size(count) if not name.endswith("_hip")]
     if len(fitting) > 1:
         raise ImportFileError(
@@ -103,7 +97,7 @@ def unmistakable(where: object, count: int) -> dict[int, Skeleton]:
 
 
 def place_by_names(where: str, names: Sequence[str], asked: str | None) -> tuple[Layout, list[int]]:
-    """The layout of joints that come by name or by number, in any order.
+    """Choose the layout of joints that come by name or by number, in any order.
 
     Args:
         where: The file, for errors.
@@ -111,7 +105,7 @@ def place_by_names(where: str, names: Sequence[str], asked: str | None) -> tuple
         asked: The layout in the options; then some of its joints may be absent.
 
     Returns:
-        The layout, and of each name the joint that it is.
+        The layout, and the joint of each name.
 
     Raises:
         ImportFileError: If none fits.
@@ -125,7 +119,7 @@ def place_by_names(where: str, names: Sequence[str], asked: str | None) -> tuple
                 f"{', '.join(map(str, numbers[:6]))}..."
             )
         count = len(numbers)
-        known = {} if asked else unmistakable(where.strip("'"), count)
+        known = {} if asked else unambiguous(where.strip("'"), count)
         return choose_layout(where, count, asked, known=known), [int(n) - first for n in names]
     plain = [_plain(name) for name in names]
     if asked is not None:
@@ -161,7 +155,7 @@ def _by_names(where: str, count: int, names: Sequence[str]) -> Layout:
     if len(names) != count:
         raise ImportFileError(
             f"{where}: expected a name for each of the {count} joints, got {len(names)}; the file "
-            "contradicts itself: get it again, or name its layout in keypoints.layout"
+            "contradicts itself: write it again, or name its layout in keypoints.layout"
         )
     plain = [_plain(name) for name in names]
     if count in WHOLE_BODY:
