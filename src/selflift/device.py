@@ -1,4 +1,4 @@
-"""The device that a run computes on, and how it multiplies matrices."""
+"""Choose the device, the precision and the determinism of a run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch import Tensor
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` takes CUDA when there is one.
+    """Return the device of that name; ``auto`` prefers CUDA.
 
     Raises:
-        ValueError: If the device is unknown or not there.
+        ValueError: If the device is unknown or missing.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -32,16 +32,15 @@ FLOAT32_ERROR = 1e-5
 
 
 def prefer_onednn() -> bool:
-    """Let oneDNN multiply the float32 matrices of the CPU, where its result is as exact.
+    """Let oneDNN multiply the float32 matrices of the CPU if its results are as exact.
 
     PyTorch multiplies float32 matrices with MKL, which is slow on processors of other makers: on an
-    AMD EPYC (Zen 5) oneDNN is twice as fast. PyTorch only hands them over if lower precision would
-    be allowed. What oneDNN does with that permission depends on the processor: on most it goes on
-    in float32. A product is tried, and where it isn't exact all stays as it was; so the same
-    machine always decides alike.
+    AMD EPYC (Zen 5) oneDNN is twice as fast. PyTorch uses oneDNN only if lower precision is
+    allowed; on most processors oneDNN still computes in float32. A test product decides: if it
+    isn't exact, the setting is restored. So the same machine always decides alike.
 
     Returns:
-        Whether oneDNN multiplies from now on, in this process.
+        Whether oneDNN multiplies from now on in this process.
     """
     matmul = getattr(torch.backends.mkldnn, "matmul", None)
     if matmul is None or not torch.backends.mkldnn.is_available():
@@ -65,13 +64,13 @@ PRECISIONS: dict[str, torch.dtype | None] = {"float32": None, "bfloat16": torch.
 
 
 def choose_precision(device: torch.device, width: int) -> str:
-    """What networks are to compute in: ``"bfloat16"`` where the device multiplies it faster.
+    """Choose the precision of networks: ``"bfloat16"`` where the device multiplies it faster.
 
-    Those are GPUs with bfloat16 units and processors with AVX512-BF16 or AMX; others emulate it,
-    slower than float32.
+    GPUs with bfloat16 units and processors with AVX512-BF16 or AMX do; others emulate it, slower
+    than float32.
 
     Args:
-        device: Where they compute.
+        device: Device that the networks run on.
         width: Features per layer.
     """
     if device.type == "cuda":
@@ -85,21 +84,21 @@ def choose_precision(device: torch.device, width: int) -> str:
     return "bfloat16" if fast and width >= BFLOAT16_WIDTH else "float32"
 
 
-# What cuBLAS reads when it starts: work space of its own for each stream, so that products that run
-# side by side don't share any, which would let their order decide on the kernel.
+# Read by cuBLAS when it starts. With a work space of their own, concurrent products don't share
+# any, which would make the choice of the kernel depend on their order.
 CUBLAS_CONFIG = "CUBLAS_WORKSPACE_CONFIG"
 CUBLAS_DETERMINISTIC = (":4096:8", ":16:8")
 
 
 def make_deterministic() -> None:
-    """Let operators with several algorithms take one that always gives the same bits.
+    """Use only algorithms that always give the same bits, from now on in this process.
 
-    In this process, from now on. An operator that has none raises a ``RuntimeError`` where it would
-    run. On the CPU nothing changes but speed. TF32 is another matter, and left as it is: it rounds
-    the same way each time, and PyTorch multiplies float32 without it unless told to.
+    An operator without such an algorithm raises a ``RuntimeError`` when it is run. On the CPU only
+    the speed changes. TF32 is left as it is: it rounds the same way each time, and PyTorch doesn't
+    use it by default.
 
     Raises:
-        ValueError: If cuBLAS was told otherwise, or CUDA has started already, which is too late.
+        ValueError: If cuBLAS is configured otherwise, or CUDA was initialised too early.
     """
     given = os.environ.get(CUBLAS_CONFIG)
     if torch.cuda.is_available() and given not in CUBLAS_DETERMINISTIC:
@@ -120,13 +119,13 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> bool:
-    """Have the C library keep what is freed, instead of giving it back to the system.
+    """Make the C library keep freed memory instead of returning it to the system.
 
-    A step frees what the next one needs again: hundreds of MiB, in large pieces. By default glibc
-    gives each back, and the system clears every page of it anew.
+    A step frees hundreds of MiB, in large pieces, that the next step allocates again. By default
+    glibc returns each of them, and the system clears every page again.
 
     Returns:
-        Whether the C library is one that can be told so.
+        Whether the C library supports this.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -138,24 +137,24 @@ def keep_freed_memory() -> bool:
 
 
 def resident(numbers: Iterable[float], like: Tensor, dtype: torch.dtype = torch.long) -> Tensor:
-    """A few constants, such as indices, as a tensor that lies on a device already.
+    """Return a few constants, such as indices, as a cached tensor on a device.
 
-    A list would be copied there every time, for which a GPU has to wait, and which no CUDA graph
-    can hold. Not to be changed in place: all callers share it.
+    A list would be copied to the device every time, for which a GPU has to wait, and which no CUDA
+    graph can contain. Don't change the tensor in place: all callers share it.
 
     Args:
         numbers: The constants.
         like: A tensor on that device.
-        dtype: Their type.
+        dtype: Type of the constants.
     """
     if torch.compiler.is_compiling():
-        # What is traced holds no numbers; it must not be kept for others.
+        # A traced tensor holds no numbers and must not be cached.
         return torch.tensor(tuple(numbers), device=like.device, dtype=dtype)
     return _resident(tuple(numbers), like.device, dtype)
 
 
 @lru_cache(maxsize=512)
 def _resident(numbers: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
-    # One made in inference mode could not be used in training later.
+    # A tensor made in inference mode could not be used in training later.
     with torch.inference_mode(False):
         return torch.tensor(numbers, device=device, dtype=dtype)

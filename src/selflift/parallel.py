@@ -1,13 +1,13 @@
-"""Several processes train one lifter: each puts its share of a batch through the networks.
+"""Train one lifter in several processes: each runs its share of a batch through the networks.
 
-Started by ``torchrun``, which gives each process its rank. What is large is shared out: the rows of
-a batch that go through a network. What is small is everybody's: each process has the whole batch of
-2D poses, and what the networks say of it, and computes geometry, losses and random draws for all of
-it, as one process would. So several processes do what one does with the same batch, up to rounding,
-whatever the objective; batch norm normalises by the whole batch too.
+``torchrun`` starts the processes and gives each its rank. Only the rows of a batch that go through
+a network are shared out. Each process has the whole batch of 2D poses and all outputs of the
+networks, and computes geometry, losses and random draws for the whole batch. So several processes
+give the result of one process with the same batch, up to rounding, for any objective; batch norm
+normalises by the whole batch too.
 
-Torch's ``DistributedDataParallel`` would fit only a network that is used once in a step and never
-differentiated twice: here the lifter lifts two or three times, and a discriminator's gradient
+Torch's ``DistributedDataParallel`` fits only a network that is used once in a step and never
+differentiated twice. Here the lifter lifts two or three times, and a discriminator's gradient
 penalty is part of its objective. Gradients are summed once per update instead.
 """
 
@@ -25,7 +25,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-# What torchrun sets in each process.
+# Environment variables that torchrun sets in each process.
 RANK, WORLD_SIZE, LOCAL_RANK = "RANK", "WORLD_SIZE", "LOCAL_RANK"
 
 
@@ -38,8 +38,8 @@ class World:
     """The processes of a run.
 
     Attributes:
-        rank: Which of them this is, from 0.
-        size: How many there are.
+        rank: Index of this process, from 0.
+        size: Number of processes.
     """
 
     rank: int = 0
@@ -55,15 +55,15 @@ _world = ALONE
 
 
 def world() -> World:
-    """The processes that share out the work; one, unless :func:`joined`."""
+    """The processes of the run; one, except within :func:`joined`."""
     return _world
 
 
 def asked() -> World:
-    """What ``torchrun`` asked for; one process without it.
+    """Read the processes that ``torchrun`` asked for; one without it.
 
     Raises:
-        ValueError: If its variables make no sense.
+        ValueError: If its variables are invalid.
     """
     try:
         found = World(int(os.environ.get(RANK, "0")), int(os.environ.get(WORLD_SIZE, "1")))
@@ -81,30 +81,30 @@ def asked() -> World:
 
 
 def take_device() -> None:
-    """Make the GPU that ``torchrun`` gave this process the one that it computes on."""
+    """Select the GPU that ``torchrun`` assigned to this process."""
     if LOCAL_RANK in os.environ:
         torch.cuda.set_device(int(os.environ[LOCAL_RANK]))
 
 
 @contextmanager
 def joined(device: torch.device, timeout_s: float = 600.0) -> Iterator[World]:
-    """Within it, the processes that ``torchrun`` started work together.
+    """Connect the processes that ``torchrun`` started.
 
     Args:
-        device: Of this process; GPUs talk over NCCL, processors over gloo.
-        timeout_s: How long to wait for a process that says nothing.
+        device: Device of this process; GPUs communicate over NCCL, processors over gloo.
+        timeout_s: Longest wait for a process that doesn't respond.
 
     Raises:
-        ValueError: If ``torchrun``'s variables make no sense.
+        ValueError: If ``torchrun``'s variables are invalid.
     """
     global _world
     found = asked()
     if found.size == 1:
         yield ALONE
         return
-    # Its functions have the group of the time as a default argument. Imported within (optimisers
-    # do so, by way of torch.compile), it would keep the group and its threads beyond the end, and
-    # a thread that outlives the interpreter now and then ends the process with SIGABRT.
+    # Its functions have the present group as a default argument. If it were imported within
+    # (optimisers do so through torch.compile), it would keep the group and its threads alive after
+    # the end, and a thread that outlives the interpreter can end the process with SIGABRT.
     import torch.distributed.nn.functional  # noqa: F401
 
     dist.init_process_group(
@@ -115,21 +115,21 @@ def joined(device: torch.device, timeout_s: float = 600.0) -> Iterator[World]:
         yield found
     finally:
         _world = ALONE
-        # In PyTorch 2.4 gloo's threads need the interpreter's lock to let go of the last tensors
-        # that they summed, and the group's end waits for the threads, holding it.
+        # In PyTorch 2.4 gloo's threads need the interpreter's lock to release the last tensors that
+        # they summed, and destroying the group waits for the threads while holding it.
         time.sleep(0.1)
         dist.destroy_process_group()
 
 
 def shared_out(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """A function of each row, computed by all processes, each for its share of the rows.
+    """Apply a function of each row; each process computes its share of the rows.
 
     Args:
-        function: From ``(n, ...)`` to ``(n, ...)``, row by row but for batch norm.
+        function: From ``(n, ...)`` to ``(n, ...)``, row by row except for batch norm.
         x: All rows, ``(B, ...)``, the same in every process.
 
     Returns:
-        All results, ``(B, ...)``, in every process; gradients go back to all of ``x``.
+        All results, ``(B, ...)``, in every process; gradients flow to all of ``x``.
     """
     if _world.size == 1:
         return function(x)
@@ -139,7 +139,7 @@ def shared_out(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def summed(x: Tensor) -> Tensor:
-    """The sum over all processes, with its gradient."""
+    """Sum a tensor over all processes, with its gradient."""
     if _world.size == 1:
         return x
     total: Tensor = _Sum.apply(x)
@@ -148,7 +148,7 @@ def summed(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def sum_gradients(network: nn.Module) -> None:
-    """Add up the gradients that the processes have found, each for its share of the batch."""
+    """Sum the gradients of all processes, each of its share of the batch."""
     if _world.size == 1:
         return
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
@@ -160,17 +160,17 @@ def sum_gradients(network: nn.Module) -> None:
 
 
 def agreed(value: float, device: torch.device) -> float:
-    """The first process's value, in all of them: what decides must not differ by rounding."""
+    """Return the first process's value in all, so that no decision differs by rounding."""
     if _world.size == 1:
         return value
-    told = torch.tensor([value], dtype=torch.float64, device=device)
+    shared = torch.tensor([value], dtype=torch.float64, device=device)
     with _lost():
-        dist.broadcast(told, 0)
-    return float(told)
+        dist.broadcast(shared, 0)
+    return float(shared)
 
 
 def any_of(flag: bool, device: torch.device) -> bool:
-    """Whether it is so in any process."""
+    """Return whether the flag is set in any process."""
     if _world.size == 1:
         return flag
     return float(_reduced(torch.tensor([float(flag)], device=device))) > 0
@@ -192,7 +192,7 @@ def _reduced(x: Tensor) -> Tensor:
 
 
 class _Own(torch.autograd.Function):
-    """This process's share of rows that all have; their gradient is gathered from all."""
+    """Take this process's share of common rows; the gradient is gathered from all processes."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -205,11 +205,11 @@ class _Own(torch.autograd.Function):
 
 
 class _All(torch.autograd.Function):
-    """All rows, put together from the processes' shares; each takes its share of the gradient."""
+    """Gather all rows from the processes' shares; each takes its share of the gradient."""
 
     @staticmethod
     def forward(ctx: Any, own: Tensor, n: int) -> Tensor:
-        # Adding zeros is exact, and shares needn't be of one size.
+        # Adding zeros is exact, and shares may differ in size.
         x = own.new_zeros((n, *own.shape[1:]))
         x[_world.rows(n)] = own
         return _reduced(x)

@@ -20,7 +20,7 @@ from selflift.method.training_step import train_step
 from selflift.method.views import ViewSampler
 from selflift.models.blocks import ResidualTrunk
 from selflift.train.config_check import check
-from selflift.train.cuda_graph import GraphedStep, Left, suits
+from selflift.train.cuda_graph import GraphedStep, Results, suits
 
 CPU = torch.device("cpu")
 
@@ -195,10 +195,12 @@ def test_an_unknown_precision_is_refused() -> None:
         check(config)
 
 
-def like_a_gpu(state: TrainState) -> Callable[..., tuple[Callable[[], None], Left]]:
+def like_a_gpu(state: TrainState) -> Callable[..., tuple[Callable[[], None], Results]]:
     """Records without carrying out, and replays into the same tensors, as a CUDA graph does."""
 
-    def record(function: Callable[[], Left], _: torch.Generator) -> tuple[Callable[[], None], Left]:
+    def record(
+        function: Callable[[], Results], _: torch.Generator
+    ) -> tuple[Callable[[], None], Results]:
         before = copy.deepcopy(state.state_dict())
         left = function()
         state.load_state_dict(before)
@@ -245,8 +247,8 @@ def test_a_recording_that_does_something_else_is_found_out(what: str) -> None:
     honest = like_a_gpu(graphed)
 
     def record(
-        function: Callable[[], Left], generator: torch.Generator
-    ) -> tuple[Callable[[], None], Left]:
+        function: Callable[[], Results], generator: torch.Generator
+    ) -> tuple[Callable[[], None], Results]:
         replay, left = honest(function, generator)
 
         def replay_wrongly() -> None:
@@ -264,7 +266,7 @@ def test_a_recording_that_does_something_else_is_found_out(what: str) -> None:
         seen = Batch(batch(k).x, person=torch.arange(48) % 5)
         expected = train_step(plain, seen, config, views)
         if k == 3:
-            with pytest.warns(UserWarning, match="no CUDA graph .replayed, a step"):
+            with pytest.warns(UserWarning, match="no CUDA graph .a replayed step"):
                 found = step(seen)
         else:
             found = step(seen)
@@ -275,7 +277,7 @@ def test_a_recording_that_does_something_else_is_found_out(what: str) -> None:
 
 
 def test_a_step_that_cannot_be_recorded_goes_on_as_it_was_or_says_so() -> None:
-    def refuse(*_: object) -> tuple[Callable[[], None], Left]:
+    def refuse(*_: object) -> tuple[Callable[[], None], Results]:
         raise RuntimeError("operation not permitted when stream is capturing")
 
     config, views = tiny(), ViewSampler("learned")
@@ -283,7 +285,7 @@ def test_a_step_that_cannot_be_recorded_goes_on_as_it_was_or_says_so() -> None:
     step = GraphedStep(state, config, views, None, CPU, record=refuse)
     for k in range(3):
         step(Batch(batch(k).x))
-    with pytest.warns(UserWarning, match="no CUDA graph .*not permitted.*one by one"):
+    with pytest.warns(UserWarning, match="no CUDA graph .*not permitted.*eager"):
         step(Batch(batch(3).x))
     step(Batch(batch(4).x))
     assert state.step == 5

@@ -1,4 +1,4 @@
-"""What no run can be made of is refused before anything is loaded."""
+"""Validate the training config before loading data."""
 
 from __future__ import annotations
 
@@ -10,29 +10,23 @@ from selflift.device import PRECISIONS
 from selflift.method import losses
 from selflift.method.training_step import learning_rate_factor
 
-ADAPTERS = ("none", "first", "joint", "bones")
-BONES = ("recording", "person")
-
-# Lowest and highest value that a number of the config may have, both included.
+NETWORKS = ("lifter", "discriminator", "temporal_discriminator", "adapter", "domain_discriminator")
+CHOICES: dict[str, tuple[str, ...]] = {
+    "loss.game": tuple(losses.GAMES),
+    "loss.discriminator_size": ("unit", "kept"),
+    "loss.joints": ("mean", "sum"),
+    "domain.adapter": ("none", "first", "joint", "bones"),
+    "engine.precision": ("auto", *PRECISIONS),
+    "bones.per": ("recording", "person"),
+}
+# Lowest and highest value of each number, both included.
 RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**63 - 1),
-    "model.lifter.width": (1, math.inf),
-    "model.lifter.num_blocks": (0, math.inf),
-    "model.lifter.dropout": (0, 0.99),
+    **{f"model.{network}.width": (1, math.inf) for network in NETWORKS},
+    **{f"model.{network}.num_blocks": (0, math.inf) for network in NETWORKS},
+    **{f"model.{network}.dropout": (0, 0.99) for network in NETWORKS},
     "model.lifter.min_depth": (1e-3, math.inf),
     "model.lifter.max_elevation_deg": (1, 90),
-    "model.discriminator.width": (1, math.inf),
-    "model.discriminator.num_blocks": (0, math.inf),
-    "model.discriminator.dropout": (0, 0.99),
-    "model.temporal_discriminator.width": (1, math.inf),
-    "model.temporal_discriminator.num_blocks": (0, math.inf),
-    "model.temporal_discriminator.dropout": (0, 0.99),
-    "model.adapter.width": (1, math.inf),
-    "model.adapter.num_blocks": (0, math.inf),
-    "model.adapter.dropout": (0, 0.99),
-    "model.domain_discriminator.width": (1, math.inf),
-    "model.domain_discriminator.num_blocks": (0, math.inf),
-    "model.domain_discriminator.dropout": (0, 0.99),
     "temporal.min_frames": (1, 10_000),
     "temporal.max_frames": (1, 10_000),
     "composite.legs": (0, 1),
@@ -85,55 +79,33 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 def check(config: TrainConfig) -> None:
-    """Refuse numbers and names that no run can be made of, before anything is loaded.
-
-    Raises:
-        ValueError: Naming the key, what is expected and what was given.
-    """
+    """Raise a ``ValueError`` that names the key if a number or a name is invalid."""
     for key, (low, high) in RANGES.items():
         value = operator.attrgetter(key)(config)
-        # What may be left to the run.
+        # ``None`` leaves the choice to the run.
         if value is None:
             continue
         if not (low <= value <= high and math.isfinite(value)):
             limit = "at least" if high == math.inf else f"a number up to {high:g} and at least"
             raise ValueError(f"{key}: expected {limit} {low:g}, got {value}")
+    for key, names in CHOICES.items():
+        value = operator.attrgetter(key)(config)
+        if value not in names:
+            raise ValueError(f"{key}: expected one of {', '.join(names)}, got '{value}'")
     depth, nearest = config.model.lifter.depth, config.model.lifter.min_depth
     if not (nearest < depth < math.inf):
         raise ValueError(
             f"model.lifter.depth: expected more than min_depth ({nearest:g}), got {depth}"
         )
-    if config.loss.game not in losses.GAMES:
-        raise ValueError(
-            f"loss.game: expected one of {', '.join(losses.GAMES)}, got '{config.loss.game}'"
-        )
-    if config.loss.discriminator_size not in ("unit", "kept"):
-        raise ValueError(
-            "loss.discriminator_size: expected 'unit' or 'kept', got "
-            f"'{config.loss.discriminator_size}'"
-        )
-    if config.loss.joints not in ("mean", "sum"):
-        raise ValueError(f"loss.joints: expected 'mean' or 'sum', got '{config.loss.joints}'")
     loss = config.loss
     weights = (loss.w_2d, loss.w_3d, loss.w_bone, loss.w_adv, loss.w_temporal, loss.w_composite)
     if not any((*weights, loss.w_truth)):
         raise ValueError("loss: expected at least one weight above 0, got none; set w_adv")
-    if config.domain.adapter not in ADAPTERS:
-        raise ValueError(
-            f"domain.adapter: expected one of {', '.join(ADAPTERS)}, got '{config.domain.adapter}'"
-        )
     if config.domain.share > 0 and config.domain.adapter == "bones" and loss.w_composite == 0:
         raise ValueError(
             "domain.adapter: expected loss.w_composite above 0 with 'bones', whose poses become "
             "composites alone, got 0; choose another adapter, or set loss.w_composite"
         )
-    if config.engine.precision not in ("auto", *PRECISIONS):
-        raise ValueError(
-            f"engine.precision: expected one of auto, {', '.join(PRECISIONS)}, got "
-            f"'{config.engine.precision}'"
-        )
-    if config.bones.per not in BONES:
-        raise ValueError(f"bones.per: expected one of {', '.join(BONES)}, got '{config.bones.per}'")
     if config.temporal.max_frames < config.temporal.min_frames:
         raise ValueError(
             f"temporal.max_frames: expected at least min_frames ({config.temporal.min_frames}), "

@@ -197,7 +197,7 @@ class RunFolder:
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether a folder holds the checkpoints, good or corrupt, of a run."""
+    """Return whether a folder holds checkpoints of a run, good or corrupt."""
     last = folder / "checkpoints" / "last.pt"
     return last.exists() or checkpoint.previous(last).exists()
 
@@ -214,7 +214,7 @@ def _identity(file: Path) -> tuple[int, int] | None:
 def metadata_of(
     config: TrainConfig, poses: Poses, state: TrainState, history: Sequence[dict[str, float]]
 ) -> dict[str, Any]:
-    """The metadata of a checkpoint."""
+    """Metadata of a checkpoint."""
     return {
         "selflift": selflift.__version__,
         "step": state.step,
@@ -229,7 +229,7 @@ def metadata_of(
 def metrics_of(
     config: TrainConfig, state: TrainState, history: Sequence[dict[str, float]]
 ) -> dict[str, Any]:
-    """The content of ``metrics.json``."""
+    """Content of ``metrics.json``."""
     return {
         "step": state.step,
         "best_step": state.best_step,
@@ -243,7 +243,7 @@ def metrics_of(
 def depth_sign_of(
     config: TrainConfig, state: TrainState, history: Sequence[dict[str, float]]
 ) -> dict[str, Any]:
-    """How the depth sign was settled, and the last knee score."""
+    """Describe how the depth sign was settled; includes the last knee score."""
     sign = config.sign
     settled_by = "anatomy"
     if not sign.check:

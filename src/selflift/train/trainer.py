@@ -1,4 +1,4 @@
-"""A training run: its folder, its loop, its checkpoints."""
+"""Train one lifter in one folder: the loop, validations and checkpoints."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Run:
 
     Args:
         config: The run's config; ``config.output_dir`` is the folder.
-        resume: Whether the folder holds a run to be continued.
+        resume: Whether to resume the run in the folder.
 
     Raises:
         ValueError: If the config or the data are unusable, or the folder is in use.
@@ -65,10 +65,11 @@ class Run:
         check(config)
         self.config, self.resumed = config, resume
         self.folder = Path(config.output_dir)
-        # Of several processes that train one lifter all compute, and one writes.
+        # Of several processes that train one lifter, all compute and the first writes.
         self.writes = parallel.world().rank == 0
+        self.files = RunFolder(self.folder, self.writes)
         if not resume:
-            RunFolder(self.folder, self.writes).refuse_used()
+            self.files.refuse_used()
         if config.engine.deterministic:
             make_deterministic()
         self.device = choose_device(config.device)
@@ -77,11 +78,11 @@ class Run:
         if self.device.type == "cpu" and config.engine.onednn:
             prefer_onednn()
         if config.engine.precision == "auto":
-            # Kept in the run's config: where it goes on, it goes on in the same precision.
+            # Stored in the run's config, so that a resumed run has the same precision.
             config.engine.precision = choose_precision(self.device, config.model.lifter.width)
         self.views = ViewSampler(**asdict(config.view))
         self.poses = load_poses(config, self.device)
-        # Not before: what loading frees, no step needs again.
+        # Only after loading, whose freed memory no step needs again.
         if self.device.type == "cpu" and config.engine.keep_memory:
             keep_freed_memory()
         self.skeleton = self.poses.skeleton
@@ -105,26 +106,25 @@ class Run:
         )
         if config.engine.compile:
             self.state.compile_blocks(config)
-        self.step = self._stepper()
-        self.files = RunFolder(self.folder, self.writes)
+        self.step = self._choose_step()
         self.history: list[dict[str, float]] = []
         self.watch = Watch()
-        self._notes: list[str] = []
+        self._resume_warnings: list[str] = []
         if resume:
             self._restore()
 
     def train(self, stop: Callable[[int], bool] = lambda step: False) -> dict[str, Any]:
-        """Train to the last step, or until told to stop; either way the state is saved.
+        """Train to the last step, or until ``stop`` is true; either way the state is saved.
 
         Args:
-            stop: Asked after every step, with its number.
+            stop: Called after every step with its number.
 
         Returns:
             The content of ``metrics.json``.
 
         Raises:
             NonFiniteError: If a term of the objective becomes NaN or infinite.
-            ValueError: If another run has the folder.
+            ValueError: If another run holds the folder.
             CheckpointError: If the last checkpoint can't be written.
         """
         trainer, state = self.config.trainer, self.state
@@ -134,8 +134,8 @@ class Run:
                 str(self.folder), state.step, trainer.steps, trainer.progress, self.writes
             ) as log,
         ):
-            for note in self._notes:
-                log.warn(note)
+            for line in self._resume_warnings:
+                log.warn(line)
             if not self.resumed:
                 log.begin(self.config)
             try:
@@ -143,13 +143,13 @@ class Run:
                 while state.step < trainer.steps and not stopped:
                     stopped = self._step(log, stop)
             except NonFiniteError as error:
-                raise self._kept(error) from error
+                raise self._with_batch(error) from error
             if not stopped:
                 log.end(self.config)
             return self.write_metrics()
 
     def _step(self, log: RunLog, stop: Callable[[int], bool]) -> bool:
-        """One step and what is due after it; whether to stop."""
+        """Do one step, and log, validate and save where due; returns whether to stop."""
         trainer, state = self.config.trainer, self.state
         with finding_anomalies(self.config.engine.anomaly, state.step + 1):
             out = self.step(self.batches(state.step))
@@ -157,10 +157,10 @@ class Run:
             check_finite(state.tensors(), state.step)
         log.add_step(state.step, out.scalars, self.batches.batch_size)
         self._settle_sign(out.cycle, log)
-        stopped = self._agreed(stop, state.step)
+        stopped = self._asked_to_stop(stop, state.step)
         due = state.step % trainer.validate_every == 0 or state.step == trainer.steps
-        telling = state.step % log_interval(trainer) == 0 or self.config.engine.anomaly
-        if telling or due or stopped:
+        logs = state.step % log_interval(trainer) == 0 or self.config.engine.anomaly
+        if logs or due or stopped:
             means = log.flush(state.step)
             self._warn(log, self.watch.window(state.step, means))
         if due:
@@ -169,8 +169,8 @@ class Run:
             self._save(log, must=stopped or state.step == trainer.steps)
         return stopped
 
-    def _stepper(self) -> Callable[[Batch], StepOutput]:
-        """What does a step: recorded and replayed where that is possible, else one by one."""
+    def _choose_step(self) -> Callable[[Batch], StepOutput]:
+        """The step function: a recorded step that is replayed where possible, else a plain one."""
         config, possible = self.config, suits(self.config, self.device)
         if config.engine.graph and not possible:
             raise ValueError(
@@ -185,7 +185,7 @@ class Run:
         return lambda batch: train_step(self.state, batch, config, self.views, self.poses.size)
 
     def _train_adapter(self, log: RunLog, stop: Callable[[int], bool]) -> bool:
-        """Train the adapter before the lifter, if that is asked for; whether told to stop."""
+        """Train the adapter before the lifter if configured; returns whether to stop."""
         domain, state = self.config.domain, self.state
         if domain.adapter != "first" or not adapts(self.config) or state.step > 0:
             return False
@@ -195,36 +195,35 @@ class Run:
                 state, self.batches(state.adapter_step), self.config, self.poses.size
             )
             log.add_adapter_step(state.adapter_step, scalars)
-            stopped = self._agreed(stop, 0)
+            stopped = self._asked_to_stop(stop, 0)
         if stopped:
             self._save(log, must=True)
         elif state.adapter_step:
             log.info(f"adapter trained: {state.adapter_step} steps")
         return stopped
 
-    def _agreed(self, stop: Callable[[int], bool], step: int) -> bool:
-        """Whether to stop, in one process or all; several ask each other now and then."""
+    def _asked_to_stop(self, stop: Callable[[int], bool], step: int) -> bool:
+        """Ask whether to stop; several processes agree on it every few steps."""
         asked = stop(step)
         if parallel.world().size == 1:
             return asked
-        told = step % log_interval(self.config.trainer) == 0
-        return told and parallel.any_of(asked, self.device)
+        due = step % log_interval(self.config.trainer) == 0
+        return due and parallel.any_of(asked, self.device)
 
     def _settle_sign(self, out: CycleOutput, log: RunLog) -> None:
+        """Mirror the lifter in depth if its knees bend backward."""
         sign, step = self.config.sign, self.state.step
         if not sign.check or step < sign.first_step or (step - sign.first_step) % sign.every:
             return
         X = out.X.detach()
-        # What is not finite is the watch's to name.
+        # A value that is not finite is named elsewhere.
         score = knee_score(X, self.skeleton) if bool(X.isfinite().all()) else math.nan
         score = parallel.agreed(score, self.device)
         if score < -sign.margin:
             self.state.mirror_depth()
-            # What was best before had the sign that has just been rejected.
+            # The best so far had the sign that has just been rejected.
             self.state.best, self.state.best_step = math.inf, 0
-            log.info(
-                f"step {step}: knees bend backward (score {score:+.2f}): depth sign turned over"
-            )
+            log.info(f"step {step}: knees bend backward (score {score:+.2f}): depth sign flipped")
 
     def _validate(self, log: RunLog) -> None:
         state, data, trainer = self.state, self.poses.validation, self.config.trainer
@@ -235,15 +234,15 @@ class Run:
             data.confidence,
         )  # fmt: skip
         # The running average, which only validations use, may fail alone.
-        told = {"X": result.X, "criterion": torch.tensor(result.criterion)}
-        check_finite(((f"validation/{name}", told[name]) for name in told), state.step)
+        found = {"X": result.X, "criterion": torch.tensor(result.criterion)}
+        check_finite(((f"validation/{name}", found[name]) for name in found), state.step)
         record = {"step": float(state.step), **result.scalars()}
         if data.truth is not None:
             X = data.normalised.to_camera(result.X).cpu()
             error = procrustes(X, data.truth) - data.truth
             record["pa_mpjpe_mm_not_used"] = float(error.norm(dim=-1).mean())
         self.history.append(record)
-        # The criterion is blind to the sign: a mirrored lifter is best only until another comes.
+        # The criterion is blind to the sign; a mirrored lifter is best only until another comes.
         limit = max(self.config.sign.margin, CLEAR_SCORE)
         criterion = parallel.agreed(result.criterion, self.device)
         score = parallel.agreed(result.knee_score, self.device)
@@ -279,19 +278,19 @@ class Run:
         failed = self.files.save(lambda: self._content(resumable=True), must)
         if failed:
             later = self.state.step + self.config.trainer.validate_every
-            self._warn(log, [f"{failed}; training goes on, and saves again at step {later}"])
+            self._warn(log, [f"{failed}; training continues and saves again at step {later}"])
 
     def _content(self, resumable: bool = False) -> checkpoint.Checkpoint:
-        """What a checkpoint holds; ``best`` serves inference and is a fraction of the size."""
+        """The content of a checkpoint; ``best`` is for inference and has no training state."""
         metadata = metadata_of(self.config, self.poses, self.state, self.history)
         state = {}
         if resumable:
-            told = {"history": self.history, "watch": asdict(self.watch)}
-            state = {**self.state.state_dict(), **told}
+            state = self.state.state_dict()
+            state |= {"history": self.history, "watch": asdict(self.watch)}
         return checkpoint.Checkpoint(metadata, self._inference().state_dict(), state)
 
     def _restore(self) -> None:
-        content, self._notes = self.files.restore()
+        content, self._resume_warnings = self.files.restore()
         stored = content.metadata.get("config")
         if not isinstance(stored, dict) or defining(stored) != defining(asdict(self.config)):
             raise ValueError(
@@ -309,23 +308,23 @@ class Run:
                 f"got another run's ({reason}); resume with the config that began it"
             ) from error
 
-    def _kept(self, error: NonFiniteError) -> NonFiniteError:
-        """The error, with where its batch is kept and how to look into it."""
+    def _with_batch(self, error: NonFiniteError) -> NonFiniteError:
+        """Save the batch of the failed step; returns the error with its path and a remedy."""
         if not self.writes:
             return error
         number = error.step - 1
         batch, rows = self.batches(number), self.batches.rows(number)
         path = record_failure(self.folder, error, batch, rows, self.config.seed)
         largest = float(batch.x.abs().max())
-        again = f"resume={self.folder}" if holds_run(self.folder) else "begun anew,"
+        again = f"resume={self.folder}" if holds_run(self.folder) else "a new run with"
         more = (
             f"; its batch, whose 2D poses reach {largest:.3g}, is kept in {path}; "
-            f"{again} engine.anomaly=true goes there again and names the operation"
+            f"{again} engine.anomaly=true reaches that step again and names the operation"
         )
         return NonFiniteError(error.name, error.value, error.step, more)
 
     def write_metrics(self) -> dict[str, Any]:
-        """Write ``metrics.json`` from the present state; returns its content."""
+        """Write ``metrics.json`` for the present state; returns its content."""
         metrics = metrics_of(self.config, self.state, self.history)
         self.files.write_metrics(metrics)
         return metrics

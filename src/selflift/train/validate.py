@@ -1,7 +1,6 @@
-r"""Validation without 3D truth, and the depth sign by anatomy.
+r"""Validate a lifter without 3D truth.
 
-``best`` is chosen by two things that a right lifter does and a wrong one does not, neither of which
-needs a 3D label:
+``best`` is chosen by two measures that are small for a good lifter and need no 3D label:
 
 * **bone variation**: a person's bones keep their lengths. Over all validation poses of one subject,
   the standard deviation of each bone's length over its mean (lengths taken relative to the height
@@ -37,17 +36,17 @@ ENERGY_POSES = 2048
 
 @dataclass(frozen=True)
 class Validation:
-    """What one validation found; no field needs 3D truth.
+    """Results of one validation; no field needs 3D truth.
 
     Attributes:
-        criterion: What ``best`` minimises.
+        criterion: The quantity that ``best`` minimises.
         bone_variation: See the module.
         energy_distance: See the module.
         consistency_3d: Mean distance between ``Y`` and ``Y_hat``, in units of the lifter.
         knee_score: +1 when all knees bend forward, -1 when all bend backward.
         elevation_deg: Mean predicted elevation; NaN without an elevation head.
         X: Lifted validation poses, ``(N, J, 3)``, root-centred, in the virtual camera's axes.
-        cycle: The cycle of the same poses, for pictures.
+        cycle: The cycle of the same poses, for figures.
     """
 
     criterion: float
@@ -60,10 +59,7 @@ class Validation:
     cycle: CycleOutput
 
     def scalars(self) -> dict[str, float]:
-        """The numbers, under the names that TensorBoard and ``metrics.json`` show.
-
-        What does not exist (the elevation of a lifter without such a head) is left out.
-        """
+        """The finite numbers, by their names in TensorBoard and ``metrics.json``."""
         values = {
             "criterion": self.criterion,
             "bone_variation": self.bone_variation,
@@ -84,15 +80,15 @@ def validate(
     generator: torch.Generator,
     confidence: Float[Tensor, "batch J"] | None = None,
 ) -> Validation:
-    """Judge a lifter on 2D poses alone.
+    """Validate a lifter on 2D poses alone.
 
     Args:
         lifter: In evaluation mode.
         x: Normalised validation poses, in random order.
-        subject: Which subject each pose shows.
+        subject: Index of the subject of each pose.
         views: The run's view sampler.
-        generator: Source of randomness; give the same at every validation.
-        confidence: 0 marks a missing joint; ``None``: all are there.
+        generator: Source of randomness; the same at every validation.
+        confidence: 0 marks a missing joint; ``None`` if none is missing.
     """
     out = run_cycle(lifter, x, views, generator, confidence)
     X = out.X - out.X[:, lifter.skeleton.root : lifter.skeleton.root + 1]
@@ -129,8 +125,8 @@ def bone_variation(
 
     Args:
         X: Lifted poses.
-        subject: Which subject each pose shows. Subjects with a single pose are passed over; if all
-            are such, the poses count as one subject's.
+        subject: Index of the subject of each pose. Subjects with a single pose are skipped; if
+            there are no others, the poses count as one subject's.
         skeleton: The layout.
     """
     lengths = relative_bone_lengths(X, skeleton)

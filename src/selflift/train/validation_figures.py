@@ -92,7 +92,7 @@ def log_bodies(
 
 
 def draws_figures(step: int, trainer: TrainerConfig) -> bool:
-    """Whether a step's validation has figures: the first, the last, and others evenly spread."""
+    """Return whether a validation has figures: the first, the last, and others evenly spread."""
     last, number = (-(-s // trainer.validate_every) for s in (trainer.steps, step))
     most = MAX_FIGURES - 1
     if last <= MAX_FIGURES or number == 1:
