@@ -1,4 +1,4 @@
-"""What ``selflift eval`` does: evaluates, prints, and writes every file."""
+"""Run ``selflift eval``: evaluate, print, and write every file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any
 from selflift.config import EvalConfig
 from selflift.evaluate.gallery import example_poses
 from selflift.evaluate.outputs import as_json, tell, write
-from selflift.evaluate.page import write_page
-from selflift.evaluate.report_data import page_data
+from selflift.evaluate.report import write_report
 from selflift.evaluate.run_evaluation import Results, run_evaluation
 from selflift.viz import figure_poses, save_figure
 
@@ -53,6 +52,6 @@ def _pictures(config: EvalConfig, results: Results) -> dict[str, Path]:
     for number, result in enumerate(results.protocols):
         folder = results.folder / "report"
         place = folder if number == 0 else folder / result.protocol.name
-        page = write_page(page_data(results, result, command), place)
+        page = write_report(results, result, command, place)
         files.setdefault("report", page)
     return files
