@@ -1,13 +1,13 @@
-"""Which number that needs no 3D truth ranks runs as their error does?
+"""Compare numbers that need no 3D truth: do they rank runs as the error does?
 
-Evaluates what 2D alone says (selflift.evaluate.without_truth) and the true PA-MPJPE of several
+Measures what 2D alone shows (selflift.evaluate.without_truth) and the true PA-MPJPE of several
 runs on one labelled split, and prints Markdown: a row per run, then Spearman's correlation of each
 number with the error over the runs. Choose by these on the validation split, not on the test split:
 
     python scripts/label_free.py outputs/runs/* --checkpoint last
 
 All runs must be of the same data. A run's views are drawn as in its training. Give one checkpoint
-per run: two of the same run are not independent, and the intervals take them to be.
+per run: two of the same run are not independent, and the intervals take them to be. Needs SciPy.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import rankdata
 
 from selflift.config import DataConfig, EvalConfig
 from selflift.data.pose_set import PoseSet
@@ -28,17 +29,17 @@ from selflift.data.source import load_split
 from selflift.evaluate.inputs import check_like_training, resolve_data
 from selflift.evaluate.lifted_set import lift_set
 from selflift.evaluate.metrics import pa_mpjpe
-from selflift.evaluate.ranks import rank_correlation
 from selflift.evaluate.without_truth import MEANING, assess
 from selflift.lift import Model, load_model
 from selflift.method.views import ViewSampler
 
 PROPER, REFLECTED = "PA-MPJPE (proper), mm", "PA-MPJPE (reflection), mm"
+MIN_RUNS, RESAMPLES = 4, 5000
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was found for one checkpoint."""
+    """Numbers of one checkpoint."""
 
     name: str
     step: int | None
@@ -134,14 +135,41 @@ def run_table(rows: list[Row]) -> str:
 
 def correlation_table(rows: list[Row]) -> str:
     """Markdown: Spearman's correlation of each number with the error, the strongest first."""
-    values = {key: [row.numbers.get(key, np.nan) for row in rows] for key in _keys(rows)}
-    found = rank_correlation(values, [row.error_mm for row in rows])
+    errors = np.array([row.error_mm for row in rows])
+    found = {
+        key: rank_correlation(np.array([row.numbers.get(key, np.nan) for row in rows]), errors)
+        for key in _keys(rows)
+    }
     lines = _head([f"number, against {PROPER}", "rho", "95% interval", "runs", "what it is"])
-    there = {key: one for key, one in found.items() if np.isfinite(one.rho)}
+    there = {key: one for key, one in found.items() if np.isfinite(one[0])}
     for key, (rho, low, high, n) in sorted(there.items(), key=lambda item: -abs(item[1].rho)):
         interval = f"{low:+.2f} to {high:+.2f}"
         lines.append(_line([f"`{key}`", f"{rho:+.2f}", interval, n, MEANING[key]]))
     return "\n".join(lines)
+
+
+def rank_correlation(
+    values: np.ndarray, errors: np.ndarray, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float, float, int]:
+    """Spearman's correlation, the ends of its 95% interval, and the number of runs.
+
+    The interval is the percentile bootstrap over runs. It takes the runs for independent, and with
+    fewer than about ten it is a hint, not a test. NaN with fewer than 4 runs, or where all values
+    or all errors are equal; runs without the number (NaN) are left out.
+    """
+    both = np.isfinite(values) & np.isfinite(errors)
+    pair = np.stack([values[both], errors[both]])
+    n = pair.shape[1]
+    if n < MIN_RUNS or (np.ptp(pair, axis=1) == 0).any():
+        return np.nan, np.nan, np.nan, n
+    rows = np.random.default_rng(seed).integers(0, n, (resamples, n))
+    ranks = rankdata(pair[:, np.vstack([np.arange(n), rows])], axis=-1)
+    a, b = ranks - ranks.mean(-1, keepdims=True)
+    # A resample of tied runs alone has no ranks to correlate.
+    with np.errstate(invalid="ignore"):
+        rho = (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+    low, high = np.nanpercentile(rho[1:], [2.5, 97.5])
+    return float(rho[0]), float(low), float(high), n
 
 
 def _keys(rows: list[Row]) -> list[str]:

@@ -19,14 +19,15 @@ from selflift.evaluate.catalogue import METRICS
 from selflift.evaluate.evaluation import Evaluation, evaluate, scale_of, score
 from selflift.evaluate.lifted_set import lift_set
 from selflift.evaluate.metrics import (
+    auc,
     depth_flip_mpjpe,
     distances,
     n_mpjpe,
     n_mpjpe_norm,
     pa_mpjpe,
+    pck,
 )
 from selflift.evaluate.structure import bone_asymmetry
-from selflift.evaluate.thresholds import auc, pck
 from selflift.geometry.align import procrustes, scale_fit
 from selflift.geometry.bodies import skeleton_height
 from selflift.geometry.camera import project_pixels

@@ -10,7 +10,9 @@ import pytest
 
 from selflift.data.pose_set import Labels, PoseSet
 from selflift.evaluate.catalogue import METRICS
-from selflift.evaluate.protocols import PROTOCOLS, Protocol, get_protocol, joint_indices, select
+from selflift.evaluate.protocols import PROTOCOLS, Protocol, get_protocol
+from selflift.evaluate.published import GRADES, Published
+from selflift.evaluate.selection import joint_indices, select
 from selflift.formats.h36m.h36m_protocol import BAD_TAKE
 from selflift.skeleton import COCO_17, H36M_17, MPI_INF_3DHP_17
 
@@ -204,8 +206,10 @@ def test_presets_average_as_their_authors_do() -> None:
 
 
 def test_published_numbers_are_comparable_under_their_own_alignment_only() -> None:
-    p2 = PROTOCOLS["h36m-p2"]
-    same, others = p2.numbers_beside("pa_mpjpe_mm")
+    def beside(name: str, metric: str) -> list[Published]:
+        return [n for n in PROTOCOLS[name].published if n.metric == metric and n.comparable(name)]
+
+    same = beside("h36m-p2", "pa_mpjpe_mm")
     assert {(n.method, n.input, n.value) for n in same} == {
         ("Chen 2019 by Yu 2021", "GT", 46.0),
         ("Chen 2019 by Yu 2021", "detected", 54.9),
@@ -214,15 +218,14 @@ def test_published_numbers_are_comparable_under_their_own_alignment_only() -> No
         ("PoseTriplet 2022", "GT", 45.1),
         ("PoseTriplet 2022", "detected", 51.8),
     }
-    assert {n.value for n in others} == {58, 51, 68, 38.2, 64.6, 36.7, 50.2, 33.8, 30.9}
-    assert p2.numbers_beside("pa_mpjpe_reflected_mm")[0] == []
-    elepose = PROTOCOLS["h36m-elepose"].numbers_beside("pa_mpjpe_reflected_mm")[0]
-    assert [n.value for n in elepose] == [36.7, 50.2]
-    links = PROTOCOLS["h36m-links"].numbers_beside("pa_mpjpe_reflected_mm")[0]
-    assert [n.value for n in links] == [33.8]
+    others = {n.value for n in PROTOCOLS["h36m-p2"].published} - {n.value for n in same}
+    assert others == {58, 51, 68, 38.2, 64.6, 36.7, 50.2, 33.8, 30.9}
+    assert beside("h36m-p2", "pa_mpjpe_reflected_mm") == []
+    for name, values in (("h36m-elepose", [36.7, 50.2]), ("h36m-links", [33.8])):
+        assert [n.value for n in beside(name, "pa_mpjpe_reflected_mm")] == values
     for protocol in PROTOCOLS.values():
         for number in protocol.published:
-            assert number.metric in METRICS
+            assert number.metric in METRICS and number.grade in GRADES
             assert number.protocol is None or number.protocol in PROTOCOLS
 
 

@@ -10,17 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from selflift.evaluate.catalogue import METRICS
+from selflift.evaluate.catalogue import ALIGNMENTS, METRICS
+from selflift.evaluate.outputs import CSV_COLUMNS, csv_rows
 from selflift.evaluate.protocols import PROTOCOLS, Protocol
 from selflift.evaluate.statistics import Summary, over_seeds, summarise
-from selflift.evaluate.tables import (
-    ALIGNMENTS,
-    CSV_COLUMNS,
-    csv_rows,
-    latex_table,
-    markdown_table,
-    text_table,
-)
+from selflift.evaluate.tables import latex_table, markdown_table, text_table
 
 PLAIN = PROTOCOLS["plain"]
 FORMATS = [text_table, markdown_table, latex_table]
@@ -132,11 +126,11 @@ def test_several_checkpoints_have_a_row_each_with_the_headline_mean() -> None:
 def test_the_best_of_each_column_is_bold_lower_errors_higher_pck() -> None:
     protocol = replace(PLAIN, shown=("pa_mpjpe_mm", "pck150"))
     entries = {"low": summary_of(shift=-3), "high": summary_of(), "also high": summary_of()}
-    lines = latex_table(entries, protocol).splitlines()
+    lines = [line.strip() for line in latex_table(entries, protocol).splitlines()]
     bold = {
-        line.split(" & ")[0]: [r"\textbf" in cell for cell in line.split(" & ")[2:]]
+        line.split("&")[0].strip(): [r"\textbf" in cell for cell in line.split("&")[2:]]
         for line in lines
-        if line.startswith(("low &", "high &", "also high &"))
+        if line.startswith(("low ", "high ", "also high "))
     }
     assert bold == {"low": [True, False], "high": [False, True], "also high": [False, True]}
     marked = markdown_table(entries, protocol).splitlines()
@@ -161,7 +155,7 @@ def test_seeds_have_mean_and_standard_deviation() -> None:
 def test_latex_escapes_what_latex_would_read() -> None:
     table = latex_table({r"50%_a&b\{c}#$~^": summary_of()}, PLAIN)
     assert r"50\%\_a\&b\textbackslash{}\{c\}\#\$\textasciitilde{}\textasciicircum{}" in table
-    assert r"Sitting\_Down & 16 &" in table
+    assert re.search(r"Sitting\\_Down +& +16 &", table)
     assert r"95\% interval" in table
     for line in table.splitlines():
         assert not re.search(r"(?<!\\)%", line)
@@ -195,7 +189,7 @@ def test_published_numbers_stand_in_the_column_of_their_alignment() -> None:
     assert "Yu 2021: checkpoint chosen on the test set" in table
     latex = latex_table(entries, protocol, published=True)
     assert r"\textcolor{gray}{ElePose 2022 (GT)}" in latex and r"\textcolor{gray}{36.7}" in latex
-    assert re.search(r"^Yu 2021 \(GT\) &  & 42.0 &", latex, re.MULTILINE)
+    assert re.search(r"^ *Yu 2021 \(GT\) +& +& +42.0 &", latex, re.MULTILINE)
     assert "Yu 2021" not in text_table(entries, protocol)
 
 

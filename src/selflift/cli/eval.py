@@ -71,8 +71,7 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
 def _pictures(config: EvalConfig, results: Results) -> dict[str, Path]:
     """Draw example poses and write the report."""
     from selflift.evaluate.gallery import example_poses
-    from selflift.evaluate.page import write_page
-    from selflift.evaluate.report_data import page_data
+    from selflift.evaluate.report import write_report
     from selflift.viz import figure_poses, save_figure
 
     files: dict[str, Path] = {}
@@ -89,7 +88,7 @@ def _pictures(config: EvalConfig, results: Results) -> dict[str, Path]:
     for number, result in enumerate(results.protocols):
         folder = results.folder / "report"
         place = folder if number == 0 else folder / result.protocol.name
-        page = write_page(page_data(results, result, command), place)
+        page = write_report(results, result, command, place)
         files.setdefault("report", page)
     return files
 

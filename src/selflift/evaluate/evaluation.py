@@ -22,19 +22,24 @@ from torch import Tensor
 
 from selflift.data.pose_set import PoseSet
 from selflift.data.streams import streams
-from selflift.evaluate.image import reprojection_error
 from selflift.evaluate.lifted_set import Lifted, lift_set
 from selflift.evaluate.metrics import (
+    auc,
     check_scorable,
     depth_flip_mpjpe,
     distances,
+    pck,
     scale_lsq,
     scale_norm,
     training_scale,
 )
-from selflift.evaluate.motion import mpjve
-from selflift.evaluate.structure import bone_asymmetry, bone_length_error, facing_correct
-from selflift.evaluate.thresholds import auc, pck
+from selflift.evaluate.structure import (
+    bone_asymmetry,
+    bone_length_error,
+    facing_correct,
+    mpjve,
+    reprojection_error,
+)
 from selflift.geometry.align import procrustes, procrustes_both
 from selflift.geometry.anatomy import knee_score
 from selflift.geometry.bodies import skeleton_height

@@ -11,9 +11,12 @@ aligned to the truth first, and only numbers of the same variant can be compared
   pose that is mirrored in depth.
 * :func:`depth_flip_mpjpe`: an oracle, the better of a pose and its mirror image in depth.
 
+:func:`pck` and :func:`auc` count joints that come near enough to the truth, in percent, after any
+alignment, which belongs to the name of the number.
+
 The mean runs over all joints of the layout, a root that is zero on both sides included, as is the
-field's custom. A pose that can't be scored raises: no error is ever 0 by default. Half precision is
-scored in float32, and the errors are float32.
+field's custom. A pose that can't be scored raises ``ValueError`` (:func:`mpjpe`): no error is ever
+0 by default. Half precision is scored in float32.
 """
 
 from __future__ import annotations
@@ -30,19 +33,14 @@ from selflift.geometry.precision import least_size, widened
 
 # Poses are of a size so many times further from where squares over- and underflow.
 LEAST_SIZES = 1e4
+PCK_THRESHOLD_MM = 150.0
+AUC_THRESHOLDS_MM = tuple(5.0 * k for k in range(31))
 
 
 def distances(
     prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]
 ) -> Float[Tensor, "N J"]:
     """Position error of every joint, without any alignment.
-
-    Args:
-        prediction: Predictions in mm, aligned as the wanted variant says.
-        target: Truth in mm, in the same axes.
-
-    Returns:
-        ``|P_j - T_j|`` in mm.
 
     Raises:
         ValueError: As :func:`mpjpe`.
@@ -63,7 +61,7 @@ def mpjpe(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]) ->
 
     Raises:
         ValueError: If there is no pose, a value is NaN or infinite, or a pose has all joints in
-            one point.
+            one point, or is too large or too small for its square to be a number.
     """
     return distances(prediction, target).mean(-1)
 
@@ -131,15 +129,7 @@ def n_mpjpe(
     Others call N-MPJPE what uses the ratio of norms (:func:`n_mpjpe_norm`), or the true size of
     the person; their numbers differ.
 
-    Args:
-        prediction: Root-centred predictions, any unit.
-        target: Root-centred truth in mm, in the same axes.
-
-    Returns:
-        Error of each pose in mm.
-
-    Raises:
-        ValueError: As :func:`mpjpe`.
+    Predictions are root-centred, in any unit.
     """
     check_scorable(prediction, target)
     return _distances(scale_lsq(prediction, target), target).mean(-1)
@@ -150,15 +140,7 @@ def n_mpjpe_norm(
 ) -> Float[Tensor, "N"]:
     """Error after each prediction got the norm of its truth: ElePose's and LInKs' N-MPJPE.
 
-    Args:
-        prediction: Root-centred predictions, any unit.
-        target: Root-centred truth in mm, in the same axes.
-
-    Returns:
-        Error of each pose in mm.
-
-    Raises:
-        ValueError: As :func:`mpjpe`.
+    Predictions are root-centred, in any unit.
 
     Source: bastianwandt/ElePose, ``utils/metrics_batch.py``.
     """
@@ -200,15 +182,7 @@ def depth_flip_mpjpe(
     Differs from C3DPO's ``EVAL_MPJPE_best``: there the choice is the same, but the scale is the
     true one of the sample, known from the dataset; here no method needs it.
 
-    Args:
-        prediction: Root-centred predictions, any unit.
-        target: Root-centred truth in mm, in the same camera axes.
-
-    Returns:
-        Error of each pose in mm.
-
-    Raises:
-        ValueError: As :func:`mpjpe`.
+    Predictions are root-centred, in any unit.
 
     Source: facebookresearch/c3dpo_nrsfm, ``dataset/eval_zoo.py``, ``calc_3d_errs``.
     """
@@ -216,16 +190,55 @@ def depth_flip_mpjpe(
     return torch.minimum(n_mpjpe(prediction, target), n_mpjpe(flipped, target))
 
 
-def check_scorable(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]) -> None:
-    """Refuse poses for which no error exists.
+def pck(
+    distances: Float[Tensor, "N J"], threshold_mm: float = PCK_THRESHOLD_MM
+) -> Float[Tensor, "N"]:
+    """Percentage of correct keypoints: those with an error strictly below the threshold.
+
+    A root that is zero on both sides counts as found; some editions of the benchmark's script
+    leave it, the spine and the head's middle out: give the columns of its 14 joints to compare.
 
     Args:
-        prediction: Predictions.
-        target: Truth.
+        distances: Error of every joint in mm.
+        threshold_mm: The least error that is too much, in mm.
+
+    Returns:
+        Percent of the joints, for each pose.
 
     Raises:
-        ValueError: If there is no pose, a value is NaN or infinite, a pose has all joints in one
-            point, or is too large or too small for its square to be a number.
+        ValueError: If there is no error to count, one is NaN, infinite or below 0, or the
+            threshold is not a number above 0.
+
+    Source: MPI-INF-3DHP's test set, ``mpii_compute_3d_pck.m`` (``error < threshold``).
+    """
+    if not (math.isfinite(threshold_mm) and threshold_mm > 0):
+        raise ValueError(
+            f"threshold_mm: expected a length above 0, got {threshold_mm}; the field's is "
+            f"{PCK_THRESHOLD_MM:g}"
+        )
+    _check_distances(distances)
+    return 100 * (distances < threshold_mm).to(distances.dtype).mean(-1)
+
+
+def auc(distances: Float[Tensor, "N J"]) -> Float[Tensor, "N"]:
+    """Area under the curve of PCK, percent: its mean over :data:`AUC_THRESHOLDS_MM`.
+
+    Nothing is below 0 mm, so that a perfect prediction has 30 / 31 = 96.8 %, as in the benchmark.
+    """
+    _check_distances(distances)
+    thresholds = distances.new_tensor(AUC_THRESHOLDS_MM)
+    # A binary search per joint instead of 31 comparisons: it finds how many thresholds are at or
+    # below the error, without arithmetic that could round an error across one.
+    missed = torch.bucketize(distances, thresholds, right=True, out_int32=True)
+    passed = (len(AUC_THRESHOLDS_MM) - missed).to(distances.dtype)
+    return 100 * passed.mean(-1) / len(AUC_THRESHOLDS_MM)
+
+
+def check_scorable(prediction: Float[Tensor, "N J 3"], target: Float[Tensor, "N J 3"]) -> None:
+    """Raise for poses that can't be scored.
+
+    Raises:
+        ValueError: As :func:`mpjpe`.
     """
     if len(prediction) == 0:
         raise ValueError("metrics: expected at least one pose, got none")
@@ -260,3 +273,16 @@ def _distances(
 ) -> Float[Tensor, "N J"]:
     prediction, target = widened(prediction, target)
     return (prediction - target).norm(dim=-1)
+
+
+def _check_distances(distances: Float[Tensor, "N J"]) -> None:
+    if distances.numel() == 0:
+        raise ValueError(
+            f"metrics: expected the errors of at least one joint, got none ({len(distances)} poses)"
+        )
+    bad = ~(torch.isfinite(distances) & (distances >= 0)).all(-1)
+    if bool(bad.any()):
+        raise ValueError(
+            f"metrics: expected finite errors of at least 0 mm, got others in {int(bad.sum())} "
+            f"of {len(distances)} poses (first: pose {int(bad.int().argmax())}); drop such poses"
+        )

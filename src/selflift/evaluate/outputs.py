@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,22 @@ import numpy as np
 
 import selflift
 from selflift.data.pose_set import LABELS, PoseSet
+from selflift.evaluate.catalogue import METRICS
 from selflift.evaluate.evaluation import Evaluation
 from selflift.evaluate.run_evaluation import ProtocolResult, Results
-from selflift.evaluate.summary import SeedSummary, Summary
-from selflift.evaluate.tables import CSV_COLUMNS, csv_rows, latex_table, markdown_table, text_table
+from selflift.evaluate.summary import Mean, SeedSummary, Summary
+from selflift.evaluate.table_notes import OVER_ACTIONS, OVER_FRAMES, Entries
+from selflift.evaluate.tables import latex_table, markdown_table, text_table
 from selflift.files.atomic_write import atomic_hdf5, atomic_path
 from selflift.geometry.anatomy import CLEAR_SCORE
 
 VERSION = 2
+OVER_SEEDS = "standard deviation over seeds"
+CSV_COLUMNS = (
+    "protocol", "checkpoint", "metric", "variant", "action", "value", "low", "high", "poses",
+    "unit",
+)  # fmt: skip
+Value = str | float | int | None
 
 
 def entries(result: ProtocolResult) -> dict[str, Summary | SeedSummary]:
@@ -119,7 +128,7 @@ def write(results: Results) -> dict[str, Path]:
     return files
 
 
-def _joined(results: Results, table: Any) -> str:
+def _joined(results: Results, table: Callable[..., str]) -> str:
     parts = [table(entries(r), r.protocol, published=True) for r in results.protocols]
     return "\n\n".join(parts) + "\n"
 
@@ -131,6 +140,51 @@ def _csv(results: Results) -> str:
     for result in results.protocols:
         writer.writerows(csv_rows(entries(result)))
     return text.getvalue()
+
+
+def csv_rows(entries: Entries) -> list[dict[str, Value]]:
+    """List every number of every metric as a row of :data:`CSV_COLUMNS`; ``None`` where none is.
+
+    Means over seeds have a row for each training, ``NAME seed 1``, one for their mean and one for
+    their standard deviation. ``poses`` counts excluded poses, too.
+
+    Args:
+        entries: Summaries by the names of their checkpoints, of any protocols.
+
+    Raises:
+        ValueError: If a metric is not in the catalogue.
+    """
+    rows = []
+    for label, entry in entries.items():
+        if unknown := [name for name in entry.metrics if name not in METRICS]:
+            raise ValueError(
+                f"table: expected metrics of {', '.join(METRICS)}, got {', '.join(unknown)}"
+            )
+        for name, of, action, mean, poses in _lines(label, entry):
+            metric, (low, high) = METRICS[name], mean.ci95 or (None, None)
+            values = (
+                entry.protocol, of, name, metric.variant, action, mean.value, low, high, poses,
+                metric.unit,
+            )  # fmt: skip
+            rows.append(dict(zip(CSV_COLUMNS, values, strict=True)))
+    return rows
+
+
+def _lines(label: str, entry: Summary | SeedSummary) -> Iterator[tuple[str, str, str, Mean, int]]:
+    """Metric, checkpoint, action, mean and poses of every number."""
+    if isinstance(entry, Summary):
+        for name, means in entry.metrics.items():
+            for row in entry.actions:
+                yield name, label, row.action, row.metrics[name], row.num_poses
+            yield name, label, OVER_ACTIONS, means.over_actions, entry.num_poses
+            yield name, label, OVER_FRAMES, means.over_frames, entry.num_poses
+        return
+    action = OVER_ACTIONS if entry.averaging == "actions" else OVER_FRAMES
+    for name, score in entry.metrics.items():
+        for k, value in enumerate(score.values, start=1):
+            yield name, f"{label} seed {k}", action, Mean(value, None), entry.num_poses
+        yield name, label, action, Mean(score.mean, None), entry.num_poses
+        yield name, label, OVER_SEEDS, Mean(score.std, None), entry.num_poses
 
 
 def _errors(group: h5py.Group, result: ProtocolResult) -> None:

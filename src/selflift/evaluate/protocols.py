@@ -1,7 +1,7 @@
-"""Which poses, joints and means a number is of: the protocols that the field evaluates by.
+"""Protocols that the field evaluates by: the poses, joints and means that a number is of.
 
-A protocol restricts a pose set in this order: subjects, cameras, takes that are left out, every
-n-th frame, moving frames. It names the metric that leads and the way of averaging.
+A protocol restricts a pose set (:mod:`selflift.evaluate.selection`) and names the metric that
+leads and the way of averaging.
 """
 
 from __future__ import annotations
@@ -9,30 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
-
-from selflift.data.pose_set import PoseSet
-from selflift.data.streams import streams
 from selflift.evaluate.catalogue import METRICS
-from selflift.evaluate.published import H36M_FLIP, H36M_MPJPE, H36M_PA, MPI_INF_3DHP, Published
-from selflift.evaluate.selection import moving, skipped, suffixes, thinned
+from selflift.evaluate.published import Published, published
 from selflift.formats.h36m.h36m_cameras import CAMERAS
 from selflift.formats.h36m.h36m_protocol import BAD_TAKE, TEST_SUBJECTS
 from selflift.formats.mpi_inf_3dhp.annotations import TEST_SEQUENCES
-from selflift.skeleton import Skeleton
 
 AVERAGING = ("actions", "frames")
-# Layouts that have one of them only mean the same joint by it.
-_SAME_JOINT = {"Neck": "Thorax", "Thorax": "Neck"}
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a set is evaluated.
+    """Rules for evaluating a set.
 
     Attributes:
-        name: What it is called.
-        about: What it is, in one line.
+        name: Its name.
+        about: A description in one line.
         subjects: The subjects that must be there and are scored; empty: all.
         cameras: The cameras, by the part of their name after the last ``/``; empty: all.
         every: Step through the recording's frames: of every window of so many, the first that is
@@ -91,15 +83,6 @@ class Protocol:
                 "keeps all frames"
             )
 
-    def numbers_beside(self, metric: str) -> tuple[list[Published], list[Published]]:
-        """The published numbers that are comparable with ours of this metric, and all the others.
-
-        Args:
-            metric: A key of the catalogue.
-        """
-        same = [n for n in self.published if n.metric == metric and n.comparable(self.name)]
-        return same, [number for number in self.published if number not in same]
-
 
 _PCK = ("pck150", "auc", "n_pck150", "n_auc", "pa_mpjpe_mm")
 _ELEPOSE = ("pa_mpjpe_reflected_mm", "n_mpjpe_norm_mm", "pa_mpjpe_mm", "n_mpjpe_mm")
@@ -121,14 +104,14 @@ PROTOCOLS: dict[str, Protocol] = {
             "assumed height, which no supervised method needs",
             headline="mpjpe_mm",
             shown=("mpjpe_mm", "n_mpjpe_mm", "pa_mpjpe_mm", "mpjve_mm"),
-            published=H36M_MPJPE,
+            published=published("h36m-mpjpe"),
         ),
         # The alignment of VideoPose3D, PoseTriplet and Yu et al. 2021.
         _h36m(
             name="h36m-p2",
             about="Human3.6M protocol 2: S9 and S11, four cameras, all frames at 50 Hz, all 17 "
             "joints; after a similarity transform without reflection",
-            published=H36M_PA,
+            published=published("h36m-pa"),
         ),
         # bastianwandt/ElePose, train.py: pmpjpe(reflection='best') and the ratio of norms about
         # joint 0, means over all test poses.
@@ -139,7 +122,7 @@ PROTOCOLS: dict[str, Protocol] = {
             headline="pa_mpjpe_reflected_mm",
             shown=_ELEPOSE,
             averaging="frames",
-            published=H36M_PA,
+            published=published("h36m-pa"),
         ),
         # The code that made LInKs' test file is not public. 40 mm is the rule that h36m-fetch
         # (process_all.py) has for the training subjects, in the same words: an assumption.
@@ -151,7 +134,7 @@ PROTOCOLS: dict[str, Protocol] = {
             headline="pa_mpjpe_reflected_mm",
             shown=_ELEPOSE,
             averaging="frames",
-            published=H36M_PA,
+            published=published("h36m-pa"),
         ),
         # facebookresearch/c3dpo_nrsfm, dataset/eval_zoo.py. Its list of poses is not derived
         # there; every 5th frame comes near the 109,556 that it asserts.
@@ -163,7 +146,7 @@ PROTOCOLS: dict[str, Protocol] = {
             every=5,
             headline="n_mpjpe_mm",
             shown=("n_mpjpe_mm", "mpjpe_flip_mm", "mpjpe_mm", "pa_mpjpe_mm"),
-            published=H36M_FLIP,
+            published=published("h36m-flip"),
         ),
         # The joint groups of mpii_get_pck_auc_joint_groups.m, its 'Head' being the top of the head.
         Protocol(
@@ -176,7 +159,7 @@ PROTOCOLS: dict[str, Protocol] = {
             headline="pck150",
             shown=_PCK,
             averaging="frames",
-            published=MPI_INF_3DHP,
+            published=published("3dhp"),
         ),
         Protocol(
             name="3dhp-universal",
@@ -187,7 +170,7 @@ PROTOCOLS: dict[str, Protocol] = {
             headline="pck150",
             shown=_PCK,
             averaging="frames",
-            published=MPI_INF_3DHP,
+            published=published("3dhp"),
         ),
         Protocol(
             name="cmu17",
@@ -207,78 +190,3 @@ def get_protocol(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise ValueError(f"protocol: expected one of {', '.join(PROTOCOLS)}, got '{name}'")
     return PROTOCOLS[name]
-
-
-def joint_indices(protocol: Protocol, skeleton: Skeleton) -> list[int]:
-    """The joints that a protocol scores, in the order of the layout.
-
-    Subtract the root before taking them: it need not be among them.
-
-    Raises:
-        ValueError: If the layout lacks one of the protocol's parts.
-    """
-    if not protocol.joints:
-        return list(range(skeleton.num_joints))
-    parts = skeleton.parts or skeleton.joints
-    wanted = [part if part in parts else _SAME_JOINT.get(part, part) for part in protocol.joints]
-    if missing := [part for part in wanted if part not in parts]:
-        raise ValueError(
-            f"protocol '{protocol.name}': expected a layout with {', '.join(protocol.joints)}, got "
-            f"'{skeleton.name}' without {', '.join(missing)}; convert the poses or take another "
-            "protocol"
-        )
-    return sorted(parts.index(part) for part in wanted)
-
-
-def select(poses: PoseSet, protocol: Protocol) -> PoseSet:
-    """The poses that a protocol scores, in the set's order; see :func:`rows_of`."""
-    return poses.select(rows_of(poses, protocol))
-
-
-def rows_of(poses: PoseSet, protocol: Protocol) -> np.ndarray:
-    """Which poses of a set a protocol scores, ``(N,)`` bool.
-
-    Args:
-        poses: The set.
-        protocol: The protocol.
-
-    Raises:
-        ValueError: If the set lacks one of its subjects or cameras, has no 3D poses for the rule
-            of moving frames, or nothing is left.
-    """
-    kept = np.ones(len(poses), bool)
-    camera = suffixes(poses.camera)
-    for what, labels, wanted in (
-        ("subjects", poses.subject, protocol.subjects),
-        ("cameras", camera, protocol.cameras),
-    ):
-        if wanted:
-            there = sorted({labels.names[i] for i in np.unique(labels.index[kept])})
-            if set(wanted) - set(there):
-                raise ValueError(
-                    f"protocol '{protocol.name}': expected the {what} {', '.join(wanted)}, got a "
-                    f"set of {', '.join(there) or 'none'}; evaluate on a set that has them, or "
-                    "take another protocol"
-                )
-            kept &= np.isin(np.array(labels.names, dtype=object), wanted)[labels.index]
-    if protocol.skip:
-        kept &= ~skipped(poses.clip, camera, protocol.skip)
-    if protocol.every > 1:
-        rows = np.flatnonzero(kept)
-        kept[rows] = thinned(streams(poses, rows), poses.frame[rows], protocol.every)
-    if protocol.moving_mm is not None:
-        if poses.poses_3d is None:
-            raise ValueError(
-                f"protocol '{protocol.name}': expected 3D poses (poses_3d), which tell the moving "
-                "frames, got a set of 2D poses alone; take another protocol"
-            )
-        rows = np.flatnonzero(kept)
-        kept[rows] = moving(
-            streams(poses, rows), poses.frame[rows], poses.poses_3d[rows], protocol.moving_mm
-        )
-    if not kept.any():
-        raise ValueError(
-            f"protocol '{protocol.name}': expected at least one pose to score, got none of "
-            f"{len(poses)}; check the set and the takes that are left out"
-        )
-    return kept

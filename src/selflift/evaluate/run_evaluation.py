@@ -16,7 +16,8 @@ from selflift.device import choose_device
 from selflift.evaluate.evaluation import Evaluation, scale_of, score
 from selflift.evaluate.inputs import Origin, check_like_training, load_poses, resolve_data
 from selflift.evaluate.lifted_set import Lifted, lift_set
-from selflift.evaluate.protocols import Protocol, get_protocol, joint_indices, rows_of
+from selflift.evaluate.protocols import Protocol, get_protocol
+from selflift.evaluate.selection import joint_indices, rows_of
 from selflift.evaluate.statistics import compare, over_seeds, summarise
 from selflift.evaluate.summary import Comparison, SeedSummary, Summary
 from selflift.evaluate.without_truth import Unlabelled, assess

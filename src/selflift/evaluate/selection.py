@@ -1,21 +1,106 @@
-"""Which poses of a set remain: every n-th frame, moving frames, takes that are left out."""
+"""Poses and joints that a protocol scores.
+
+A set is restricted in this order: subjects, cameras, takes that are left out, every n-th frame,
+moving frames.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from selflift.data.pose_set import Labels
+from selflift.data.pose_set import Labels, PoseSet
+from selflift.data.streams import streams
+from selflift.evaluate.protocols import Protocol
 from selflift.formats.h36m.h36m_protocol import is_skipped
+from selflift.skeleton import Skeleton
+
+# Layouts that have one of them only mean the same joint by it.
+_SAME_JOINT = {"Neck": "Thorax", "Thorax": "Neck"}
+
+
+def joint_indices(protocol: Protocol, skeleton: Skeleton) -> list[int]:
+    """Find the joints that a protocol scores, in the order of the layout.
+
+    Subtract the root before taking them: it need not be among them.
+
+    Raises:
+        ValueError: If the layout lacks one of the protocol's parts.
+    """
+    if not protocol.joints:
+        return list(range(skeleton.num_joints))
+    parts = skeleton.parts or skeleton.joints
+    wanted = [part if part in parts else _SAME_JOINT.get(part, part) for part in protocol.joints]
+    if missing := [part for part in wanted if part not in parts]:
+        raise ValueError(
+            f"protocol '{protocol.name}': expected a layout with {', '.join(protocol.joints)}, got "
+            f"'{skeleton.name}' without {', '.join(missing)}; convert the poses or take another "
+            "protocol"
+        )
+    return sorted(parts.index(part) for part in wanted)
+
+
+def select(poses: PoseSet, protocol: Protocol) -> PoseSet:
+    """Select the poses that a protocol scores, in the set's order; see :func:`rows_of`."""
+    return poses.select(rows_of(poses, protocol))
+
+
+def rows_of(poses: PoseSet, protocol: Protocol) -> np.ndarray:
+    """Mark the poses that a protocol scores, ``(N,)`` bool.
+
+    Args:
+        poses: The set.
+        protocol: The protocol.
+
+    Raises:
+        ValueError: If the set lacks one of its subjects or cameras, has no 3D poses for the rule
+            of moving frames, or nothing is left.
+    """
+    kept = np.ones(len(poses), bool)
+    camera = suffixes(poses.camera)
+    for what, labels, wanted in (
+        ("subjects", poses.subject, protocol.subjects),
+        ("cameras", camera, protocol.cameras),
+    ):
+        if wanted:
+            there = sorted({labels.names[i] for i in np.unique(labels.index[kept])})
+            if set(wanted) - set(there):
+                raise ValueError(
+                    f"protocol '{protocol.name}': expected the {what} {', '.join(wanted)}, got a "
+                    f"set of {', '.join(there) or 'none'}; evaluate on a set that has them, or "
+                    "take another protocol"
+                )
+            kept &= np.isin(np.array(labels.names, dtype=object), wanted)[labels.index]
+    if protocol.skip:
+        kept &= ~skipped(poses.clip, camera, protocol.skip)
+    if protocol.every > 1:
+        rows = np.flatnonzero(kept)
+        kept[rows] = thinned(streams(poses, rows), poses.frame[rows], protocol.every)
+    if protocol.moving_mm is not None:
+        if poses.poses_3d is None:
+            raise ValueError(
+                f"protocol '{protocol.name}': expected 3D poses (poses_3d), which tell the moving "
+                "frames, got a set of 2D poses alone; take another protocol"
+            )
+        rows = np.flatnonzero(kept)
+        kept[rows] = moving(
+            streams(poses, rows), poses.frame[rows], poses.poses_3d[rows], protocol.moving_mm
+        )
+    if not kept.any():
+        raise ValueError(
+            f"protocol '{protocol.name}': expected at least one pose to score, got none of "
+            f"{len(poses)}; check the set and the takes that are left out"
+        )
+    return kept
 
 
 def suffixes(camera: Labels) -> Labels:
-    """Cameras by what follows the last ``/`` of their name: ``"S9/54138969"``, ``"54138969"``."""
+    """Name cameras by the part after the last ``/``: ``"S9/54138969"`` is ``"54138969"``."""
     short = Labels.of([name.rsplit("/", 1)[-1] for name in camera.names])
     return Labels(short.names, short.index[camera.index])
 
 
 def skipped(clip: Labels, camera: Labels, skip: tuple[str, ...]) -> np.ndarray:
-    """Which poses belong to a take on a skip list, ``(N,)`` bool.
+    """Mark the poses of takes on a skip list, ``(N,)`` bool.
 
     Args:
         clip: The poses' clips.
@@ -29,7 +114,7 @@ def skipped(clip: Labels, camera: Labels, skip: tuple[str, ...]) -> np.ndarray:
 
 
 def thinned(stream: np.ndarray, frame: np.ndarray, every: int) -> np.ndarray:
-    """The first frame that is there of every window of frames, stream by stream.
+    """Mark the first frame that is there of every window of frames, stream by stream.
 
     Args:
         stream: As :func:`streams`, ``(N,)``.
@@ -49,7 +134,7 @@ def thinned(stream: np.ndarray, frame: np.ndarray, every: int) -> np.ndarray:
 
 
 def moving(stream: np.ndarray, frame: np.ndarray, X: np.ndarray, moved_mm: float) -> np.ndarray:
-    """The frames in which a joint is far from where it was in the last frame that was kept.
+    """Mark frames in which a joint is far from where it was in the last frame that was kept.
 
     Args:
         stream: As :func:`streams`, ``(N,)``.

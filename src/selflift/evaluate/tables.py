@@ -1,48 +1,37 @@
-"""Tables of errors: for the terminal, Markdown, LaTeX, and CSV in long form.
+"""Tables of errors for the terminal, Markdown and LaTeX.
 
 One summary gives a table with a row per action; several (of checkpoints, or of the spread over
-seeds) give a row each. Every table says in its caption which poses it is of, how it averages and
-what was aligned; a metric whose answer the truth helps to choose bears a dagger; published numbers
-that are not comparable stand in parentheses, in LaTeX in grey.
+seeds) give a row each. The caption of every table names the poses, the averaging and the
+alignment; a metric whose answer the truth helps to choose bears a dagger; published numbers that
+are not comparable stand in parentheses, in LaTeX in grey.
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
-from selflift.evaluate.catalogue import METRICS
+from tabulate import SEPARATING_LINE, tabulate
+
+from selflift.evaluate.catalogue import METRICS, Metric, number
 from selflift.evaluate.protocols import Protocol
 from selflift.evaluate.summary import Mean, SeedSummary, Summary
-from selflift.evaluate.table_rows import (
-    ALIGNMENTS,
+from selflift.evaluate.table_notes import (
     OVER_ACTIONS,
     OVER_FRAMES,
-    Cell,
     Entries,
-    Row,
-    build,
-    heading,
+    caption,
+    notes,
+    published_notes,
 )
 
-__all__ = [
-    "ALIGNMENTS", "CSV_COLUMNS", "Entries", "csv_rows", "latex_table", "markdown_table",
-    "text_table",
-]  # fmt: skip
+# Formats a value and its spread; flags: best of its column, not comparable.
+Style = Callable[[str, str, bool, bool], str]
 
-CSV_COLUMNS = (
-    "protocol", "checkpoint", "metric", "variant", "action", "value", "low", "high", "poses",
-    "unit",
-)  # fmt: skip
-Value = str | float | int | None
-# Metric, checkpoint, action, mean, poses.
-Line = tuple[str, str, str, Mean, int]
-
-OVER_SEEDS = "standard deviation over seeds"
+NOTHING = number(METRICS["mpjpe_mm"], None)
 WIDTH = 100
-POSES = "poses"
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -51,8 +40,49 @@ _LATEX = {
 }  # fmt: skip
 
 
+class Row(NamedTuple):
+    """A line of a table: label, number of poses, a value and its spread by metric."""
+
+    label: str
+    poses: str
+    cells: dict[str, tuple[str, str]]
+    grey: bool = False
+
+
+class Grid(NamedTuple):
+    """A table before it is set in a format; a rule divides its groups of rows."""
+
+    stub: str
+    metrics: list[Metric]
+    groups: list[list[Row]]
+    best: dict[str, str]
+    caption: list[str]
+    notes: list[str]
+
+    def rows(self, style: Style, name: Callable[[str, bool], str]) -> list[list[list[str]]]:
+        """Text of every cell, group by group; ``name`` formats a label, that may be grey."""
+        return [
+            [
+                [name(row.label, row.grey), row.poses]
+                + [self._cell(row, metric.name, style) for metric in self.metrics]
+                for row in group
+            ]
+            for group in self.groups
+        ]
+
+    def _cell(self, row: Row, name: str, style: Style) -> str:
+        value, spread = row.cells.get(name, ("", ""))
+        best = not row.grey and self.best.get(name) == value
+        return style(value, spread, best, row.grey) if value else ""
+
+    def heads(self) -> tuple[list[str], list[str]]:
+        """The two lines above the columns: title with unit, variant."""
+        titles = [f"{m.title}{'†' if m.oracle else ''} [{m.unit}]" for m in self.metrics]
+        return [self.stub, "poses", *titles], ["", "", *(f"({m.variant})" for m in self.metrics)]
+
+
 def text_table(entries: Entries, protocol: Protocol, published: bool = False) -> str:
-    """A table for the terminal.
+    """Format a table for the terminal.
 
     Args:
         entries: Summaries by the names of their checkpoints.
@@ -62,148 +92,174 @@ def text_table(entries: Entries, protocol: Protocol, published: bool = False) ->
     Raises:
         ValueError: If there is no summary, or one is of another protocol or without its headline.
     """
-    grid = build(entries, protocol, published)
-    heads = [(grid.stub, ""), (POSES, ""), *map(heading, grid.columns)]
-    lines = [[head[i] for head in heads] for i in (0, 1)]
-    groups = [[_line(row, _text_cell) for row in group] for group in grid.groups]
-    every = [*lines, *(line for group in groups for line in group)]
-    widths = [max(len(line[c]) for line in every) for c in range(len(heads))]
+    grid = _build(entries, protocol, published)
 
-    def set_line(line: list[str]) -> str:
-        first, *others = (f"{line[0]:<{widths[0]}}", *line[1:])
-        cells = [f"{text:>{width}}" for text, width in zip(others, widths[1:], strict=True)]
-        return "  ".join([first, *cells]).rstrip()
+    def style(value: str, spread: str, best: bool, grey: bool) -> str:
+        text = f"{value} ±{spread}" if spread else value
+        return f"({text})" if grey else text
 
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    body = [set_line(line) for line in lines]
-    for group in groups:
-        body += [rule, *map(set_line, group)]
+    body = _set("simple", list(grid.heads()), grid.rows(style, lambda label, grey: label))
     wrap = textwrap.TextWrapper(WIDTH, break_on_hyphens=False)
-    return "\n".join([*body, "", *map(wrap.fill, (*grid.caption, *grid.notes))])
+    lines = [line.rstrip() for line in body.splitlines()[1:-1]]
+    return "\n".join([*lines, "", *map(wrap.fill, (*grid.caption, *grid.notes))])
 
 
 def markdown_table(entries: Entries, protocol: Protocol, published: bool = False) -> str:
-    """A Markdown table, caption and notes below it; arguments and errors of :func:`text_table`."""
-    grid = build(entries, protocol, published)
-    heads = [grid.stub, POSES, *("<br>".join(map(_markdown, heading(m))) for m in grid.columns)]
-    lines = [f"| {' | '.join(heads)} |", f"|:---|{'---:|' * (len(heads) - 1)}"]
-    for row in (row for group in grid.groups for row in group):
-        lines.append(f"| {' | '.join(_line(row, _markdown_cell, _markdown))} |")
+    """Format a Markdown table; arguments and errors of :func:`text_table`."""
+    grid = _build(entries, protocol, published)
+
+    def style(value: str, spread: str, best: bool, grey: bool) -> str:
+        text = f"**{value}**" if best else value
+        text = f"{text} ±{spread}" if spread else text
+        return f"({text})" if grey else text
+
+    heads = [
+        "<br>".join(_markdown(line) for line in head if line)
+        for head in zip(*grid.heads(), strict=True)
+    ]
+    groups = grid.rows(style, lambda label, grey: _markdown(label))
+    body = _set("pipe", [], [[row for group in groups for row in group]], heads)
     caption = _markdown(" ".join(grid.caption))
-    return "\n".join([*lines, "", caption, *(f"\n- {_markdown(note)}" for note in grid.notes)])
+    return "\n".join([body, "", caption, *(f"\n- {_markdown(note)}" for note in grid.notes)])
 
 
 def latex_table(entries: Entries, protocol: Protocol, published: bool = False) -> str:
-    r"""A LaTeX ``table`` in the style of booktabs; arguments and errors of :func:`text_table`.
+    r"""Format a LaTeX ``table`` with booktabs; arguments and errors of :func:`text_table`.
 
     The best number of a column is bold where several checkpoints have a row. Needs the packages
     booktabs and, with published numbers, xcolor.
     """
-    grid = build(entries, protocol, published)
-    titles, variants = zip(*map(heading, grid.columns), strict=True)
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{_latex(' '.join(grid.caption))}}}",
-        rf"\begin{{tabular}}{{l{'r' * (len(grid.columns) + 1)}}}",
-        r"\toprule",
-        _latex_line([_latex(text) for text in (grid.stub, POSES, *titles)]),
-        _latex_line([_latex(text) for text in ("", "", *variants)]),
-    ]
-    for group in grid.groups:
-        lines.append(r"\midrule")
-        for row in group:
-            cells = _line(row, _latex_cell, _latex)
-            if row.grey:
-                cells[0] = _grey(cells[0])
-            lines.append(_latex_line(cells))
-    lines += [r"\bottomrule", r"\end{tabular}"]
+    grid = _build(entries, protocol, published)
+
+    def style(value: str, spread: str, best: bool, grey: bool) -> str:
+        text = rf"\textbf{{{value}}}" if best else value
+        text = rf"{text} $\pm$ {spread}" if spread else text
+        return rf"\textcolor{{gray}}{{{text}}}" if grey else text
+
+    heads = [[_latex(text) for text in line] for line in grid.heads()]
+    body = _set(
+        "latex_raw",
+        heads,
+        grid.rows(style, lambda label, grey: style(_latex(label), "", False, grey)),
+    )
+    first, *between, last = body.split(r"\hline")
+    body = first + r"\toprule" + r"\midrule".join(between) + r"\bottomrule" + last
+    caption = rf"\caption{{{_latex(' '.join(grid.caption))}}}"
+    lines = [r"\begin{table}", r"\centering", caption, body]
     if grid.notes:
         notes = [rf"{_latex(note)}\par" for note in grid.notes]
         lines += [r"\par\medskip{\footnotesize\raggedright", *notes, "}"]
     return "\n".join([*lines, r"\end{table}"])
 
 
-def csv_rows(entries: Entries) -> list[dict[str, Value]]:
-    """Every number of every metric as a row of :data:`CSV_COLUMNS`; ``None`` where there is none.
+def _set(
+    tablefmt: str,
+    lines: list[list[str]],
+    groups: list[list[list[str]]],
+    heads: Sequence[str] = (),
+) -> str:
+    rows: list[list[str] | str] = [*lines]
+    for group in groups:
+        rows += [SEPARATING_LINE, *group] if rows else group
+    columns = len(groups[0][0])
+    return tabulate(
+        rows, heads, tablefmt, colalign=["left", *["right"] * (columns - 1)],
+        disable_numparse=True,
+    )  # fmt: skip
 
-    Means over seeds have a row for each training, ``NAME seed 1``, one for their mean and one for
-    their standard deviation. ``poses`` counts excluded poses, too.
 
-    Args:
-        entries: Summaries by the names of their checkpoints, of any protocols.
+def _build(entries: Entries, protocol: Protocol, published: bool) -> Grid:
+    _check(entries, protocol)
+    metrics = [
+        METRICS[name]
+        for name in protocol.shown
+        if all(name in entry.metrics for entry in entries.values())
+    ]
+    label, first = next(iter(entries.items()))
+    summary = first if len(entries) == 1 and isinstance(first, Summary) else None
+    best = {}
+    if summary is not None:
+        groups = _action_rows(summary, metrics)
+    else:
+        groups = [[_entry_row(own, entry, metrics) for own, entry in entries.items()]]
+        best = _best(groups[0], metrics)
+    below = notes(entries, protocol, metrics)
+    listed = [own for own in protocol.published if METRICS[own.metric] in metrics]
+    if published and listed:
+        groups.append(
+            [
+                Row(
+                    f"{own.method} ({own.input})", "",
+                    {own.metric: (number(METRICS[own.metric], own.value), "")},
+                    not own.comparable(protocol.name),
+                )
+                for own in listed
+            ]
+        )  # fmt: skip
+        below += published_notes(listed, protocol)
+    above = caption(entries, protocol, metrics, label, summary)
+    return Grid("action" if summary else "checkpoint", metrics, groups, best, above, below)
 
-    Raises:
-        ValueError: If a metric is not in the catalogue.
-    """
-    rows = []
+
+def _check(entries: Entries, protocol: Protocol) -> None:
+    if not entries:
+        raise ValueError("table: expected at least one summary, got none")
     for label, entry in entries.items():
-        if unknown := [name for name in entry.metrics if name not in METRICS]:
+        ours = (entry.protocol, entry.averaging)
+        if ours != (protocol.name, protocol.averaging):
             raise ValueError(
-                f"table: expected metrics of {', '.join(METRICS)}, got {', '.join(unknown)}"
+                f"table: expected a summary of protocol '{protocol.name}' averaged over "
+                f"{protocol.averaging}, got '{label}' of '{ours[0]}' over {ours[1]}; make a table "
+                "for each"
             )
-        lines = (
-            _summary_lines(label, entry)
-            if isinstance(entry, Summary)
-            else _seed_lines(label, entry)
-        )
-        for name, of, action, mean, poses in lines:
-            metric, (low, high) = METRICS[name], mean.ci95 or (None, None)
-            values = (
-                entry.protocol, of, name, metric.variant, action, mean.value, low, high, poses,
-                metric.unit,
-            )  # fmt: skip
-            rows.append(dict(zip(CSV_COLUMNS, values, strict=True)))
-    return rows
+        if protocol.headline not in entry.metrics:
+            raise ValueError(
+                f"table: expected {protocol.headline}, the headline of protocol "
+                f"'{protocol.name}', got '{label}' with {', '.join(entry.metrics) or 'nothing'}"
+            )
 
 
-def _summary_lines(label: str, summary: Summary) -> Iterator[Line]:
-    for name, means in summary.metrics.items():
-        for row in summary.actions:
-            yield name, label, row.action, row.metrics[name], row.num_poses
-        yield name, label, OVER_ACTIONS, means.over_actions, summary.num_poses
-        yield name, label, OVER_FRAMES, means.over_frames, summary.num_poses
+def _action_rows(summary: Summary, metrics: list[Metric]) -> list[list[Row]]:
+    def row(label: str, poses: int, means: Mapping[str, Mean]) -> Row:
+        return Row(label, str(poses), {m.name: _cell(m, means[m.name]) for m in metrics})
+
+    actions = [row(own.action, own.num_poses, own.metrics) for own in summary.actions]
+    own, poses = summary.metrics, summary.num_poses
+    means = [
+        row(OVER_ACTIONS, poses, {m.name: own[m.name].over_actions for m in metrics}),
+        row(OVER_FRAMES, poses, {m.name: own[m.name].over_frames for m in metrics}),
+    ]
+    # The one that leads comes first.
+    return [actions, means if summary.averaging == "actions" else means[::-1]]
 
 
-def _seed_lines(label: str, summary: SeedSummary) -> Iterator[Line]:
-    action = OVER_ACTIONS if summary.averaging == "actions" else OVER_FRAMES
-    for name, score in summary.metrics.items():
-        for k, value in enumerate(score.values, start=1):
-            yield name, f"{label} seed {k}", action, Mean(value, None), summary.num_poses
-        yield name, label, action, Mean(score.mean, None), summary.num_poses
-        yield name, label, OVER_SEEDS, Mean(score.std, None), summary.num_poses
+def _entry_row(label: str, entry: Summary | SeedSummary, metrics: list[Metric]) -> Row:
+    if isinstance(entry, Summary):
+        cells = {m.name: _cell(m, entry.headline(m.name)) for m in metrics}
+    else:
+        label = f"{label} ({entry.num_seeds} seeds)"
+        scores = {m: entry.metrics[m.name] for m in metrics}
+        cells = {
+            m.name: (number(m, own.mean), "" if own.std is None else number(m, own.std))
+            for m, own in scores.items()
+        }
+    return Row(label, str(entry.num_poses), cells)
 
 
-def _line(
-    row: Row, show: Callable[[Cell, bool], str], escape: Callable[[str], str] = str
-) -> list[str]:
-    return [escape(row.label), row.poses, *(show(cell, row.grey) for cell in row.cells)]
+def _cell(metric: Metric, mean: Mean) -> tuple[str, str]:
+    spread = "" if mean.ci95 is None else number(metric, (mean.ci95[1] - mean.ci95[0]) / 2)
+    return number(metric, mean.value), spread
 
 
-def _text_cell(cell: Cell, grey: bool) -> str:
-    text = f"{cell.value} ±{cell.spread}" if cell.spread else cell.value
-    return f"({text})" if grey and text else text
-
-
-def _markdown_cell(cell: Cell, grey: bool) -> str:
-    return _text_cell(replace(cell, value=f"**{cell.value}**") if cell.best else cell, grey)
-
-
-def _latex_cell(cell: Cell, grey: bool) -> str:
-    text = _latex(cell.value)
-    if cell.best:
-        text = rf"\textbf{{{text}}}"
-    if cell.spread:
-        text = rf"{text} $\pm$ {cell.spread}"
-    return _grey(text) if grey and text else text
-
-
-def _grey(text: str) -> str:
-    return rf"\textcolor{{gray}}{{{text}}}"
-
-
-def _latex_line(cells: Sequence[str]) -> str:
-    return " & ".join(cells) + r" \\"
+def _best(rows: list[Row], metrics: list[Metric]) -> dict[str, str]:
+    """Best number of each column as it is printed; none where all rows print alike."""
+    best = {}
+    for metric in metrics:
+        printed = [row.cells[metric.name][0] for row in rows]
+        known = [float(text) for text in printed if text != NOTHING]
+        if known and len(set(printed)) > 1:
+            best[metric.name] = number(metric, (max if metric.higher_is_better else min)(known))
+    return best
 
 
 def _latex(text: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from selflift.evaluate.motion import mpjve
+from selflift.evaluate.structure import mpjve
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:

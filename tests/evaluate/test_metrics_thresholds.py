@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from selflift.evaluate.thresholds import AUC_THRESHOLDS_MM, auc, pck
+from selflift.evaluate.metrics import AUC_THRESHOLDS_MM, auc, pck
 
 
 def slow_pck(distances: np.ndarray, threshold: float) -> float:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from selflift.data.pose_set import PoseSet
-from selflift.evaluate.image import reprojection_error
+from selflift.evaluate.structure import reprojection_error
 from selflift.geometry.camera import Intrinsics, project_pixels
 
 
