@@ -123,6 +123,7 @@ def test_subjects_and_skip_list_leave_takes_out(tmp_path: Path, standing: np.nda
         "on the skip list: S1 Directions 1.55011271": 7,
         **{f"on the skip list: S1 WalkDog.{camera}": 4 for camera in CAMERAS},
     }
+    assert recordings.settings["skipped takes"] == "S1 Directions 1.55011271, S1 WalkDog"
     assert "h36m.skip: 'S1 Eating' names no recording of the source" in recordings.report.notes
     assert not any("S9" in note for note in recordings.report.notes)
     message = "expected h36m.subjects of S1, S9, got S5, S11"

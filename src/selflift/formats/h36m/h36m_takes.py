@@ -119,15 +119,16 @@ class TakeBuilder:
     def recordings(
         self, source: str, takes: Iterator[Take], total: int, **settings: str
     ) -> Recordings:
-        """The opened source; its report is complete once ``takes`` is read to the end."""
-        own = {
-            "lens": "OpenCV model" if self._options.lens else "none",
-            "joints": str(self._options.joints),
-            "skipped takes": ", ".join(self._options.skip) or "none",
-        }
+        """The opened source; settings and report are complete once ``takes`` is read to the end."""
+        lens = "OpenCV model" if self._options.lens else "none"
+        settings = {"2D": "", "lens": lens} | settings
+        settings.setdefault("joints", str(self._options.joints))
+        settings["skipped takes"] = "none"
 
         def all_takes() -> Iterator[Take]:
             yield from takes
+            if hits := [entry for entry in self.skip if entry in self._skipped]:
+                settings["skipped takes"] = ", ".join(hits)
             self._finish()
 
         return Recordings(
@@ -135,7 +136,7 @@ class TakeBuilder:
             skeleton=self._skeleton,
             takes=all_takes(),
             total=total,
-            settings=settings | own | settings,
+            settings=settings,
             report=self._report,
         )
 
