@@ -3,7 +3,7 @@
 3D poses are given in camera axes (x right, y down, z forward) and drawn orthographically, up
 upwards, after a turn about the vertical: 0 degrees is the camera's own view, at 90 degrees depth
 grows to the right, so the camera stands at the left. Left limbs, right limbs and trunk have three
-colours that the colour-blind can tell apart (Okabe and Ito, 2008).
+colours that the colour-blind distinguish (Okabe and Ito, 2008).
 
 Figures are drawn off screen, without pyplot and its global state; notebooks show them, and
 animations, as the value of a cell.

@@ -132,7 +132,7 @@ class _GifWriter(AbstractMovieWriter):
         self._places[new] = np.square(rgb[:, None] - self._palette).sum(-1).argmin(1)
 
 
-def _ffmpeg_writer(path: Path, fps: float) -> AbstractMovieWriter:
+def _ffmpeg_writer(path: Path, fps: Any) -> AbstractMovieWriter:
     program = find_ffmpeg()
     if program is None:
         raise ValueError(
@@ -145,6 +145,5 @@ def _ffmpeg_writer(path: Path, fps: float) -> AbstractMovieWriter:
         def bin_path(cls) -> str:
             return str(program)
 
-    # The temporary file's name doesn't tell the format.
-    rate: Any = fps
-    return Writer(fps=rate, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-f", "mp4"])
+    # The temporary file's name has no ending that gives the format.
+    return Writer(fps=fps, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-f", "mp4"])

@@ -43,12 +43,7 @@ MOST_DIGITS = 18
 
 @dataclass(frozen=True)
 class AcclaimSkeleton(MotionSkeleton):
-    """An ASF file.
-
-    Attributes:
-        length: The file's unit of length: 0.45 in CMU's files.
-        degrees: Whether angles are in degrees where a motion doesn't state it.
-    """
+    """An ASF file: its unit of length, and whether a motion's angles are degrees by default."""
 
     length: float
     degrees: bool
@@ -87,14 +82,7 @@ def read_asf(path: Path) -> AcclaimSkeleton:
 
 
 def read_amc(path: Path, skeleton: AcclaimSkeleton) -> Iterator[np.ndarray]:
-    """Read the values of the frames, block by block.
-
-    Args:
-        path: The file.
-        skeleton: The skeleton that it moves.
-
-    Yields:
-        ``(F, columns)`` in the order of the skeleton's columns, file units and radians.
+    """Read the values that move a skeleton, ``(F, columns)``, file units and radians, in blocks.
 
     Raises:
         ImportFileError: If the file is missing, corrupt or cut short, or of another skeleton.

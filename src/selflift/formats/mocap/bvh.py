@@ -88,10 +88,7 @@ def read_header(path: Path) -> BvhHeader:
 
 
 def read_motion(header: BvhHeader) -> Iterator[np.ndarray]:
-    """Read the values of the frames, block by block.
-
-    Yields:
-        ``(F, columns)``, file units and radians.
+    """Read the values of the frames, ``(F, columns)``, file units and radians, in blocks.
 
     Raises:
         ImportFileError: If a frame has another number of values, or one that is no finite number,

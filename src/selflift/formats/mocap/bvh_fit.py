@@ -28,7 +28,7 @@ UP, DOWN, FRONT = np.array([0.0, 1, 0]), np.array([0.0, -1, 0]), np.array([0.0, 
 LEFT = np.array([1.0, 0, 0])
 # Seen from the base of the neck.
 NOSE = np.array([0.0, 12, 5]) / 13
-# The first word that is in the name of a bone's end tells where the bone points at rest.
+# The first word that is in the name of a bone's end decides where the bone points at rest.
 SIDEWAYS = ("shoulder", "elbow", "wrist", "hand", "finger", "thumb", "clav", "collar", "humerus",
             "radius", "ear")  # fmt: skip
 FORWARD = ("foot", "toe")
@@ -38,7 +38,7 @@ ROUNDS = 10
 
 
 def rest_offsets(bones: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Where each joint lies from its parent at rest.
+    """The offset of each joint from its parent at rest.
 
     Args:
         bones: From parents to joints in every frame, ``(T, J, 3)``, y up; zero for the root.
@@ -75,7 +75,7 @@ def _mean_shape(seen: np.ndarray) -> np.ndarray:
 
 
 def _direction(joint: int, before: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Where the bone that ends in a joint points at rest; ``before`` is the bone before it."""
+    """Direction at rest of the bone that ends in a joint; ``before`` is the bone before it."""
     parts = skeleton.parts or skeleton.joints
     name, above = parts[joint].casefold(), parts[skeleton.parents[joint]].casefold()
     side = LEFT * ((joint in skeleton.left) - int(joint in skeleton.right))

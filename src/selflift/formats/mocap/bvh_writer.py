@@ -1,21 +1,20 @@
-"""Writes BVH from joint positions: what Blender, MotionBuilder and game engines read.
+"""Write BVH, which Blender, MotionBuilder and game engines read, from joint positions.
 
 A BVH file holds a figure of constant bones and its joints' rotations. Positions alone determine
 neither: bones get their median lengths, each joint the rotation that best fits the bones that begin
-in it, and a turn about a bone, which positions can't tell, is left out
-(:mod:`selflift.formats.mocap.bvh_fit`). So joints lie where they were if the bones keep
-their lengths, and bones that begin in one joint their angles. They don't keep them where a
-shoulder is shrugged or the back bends above the hips (a few millimetres): with ``split`` each of
-these bones turns by itself, about a joint without length (``Thorax_LShoulder``).
+in it, and a turn about a bone, which positions don't show, is left out
+(:mod:`selflift.formats.mocap.bvh_fit`). So joints lie where they were if the bones keep their
+lengths, and bones that begin in one joint their angles. They don't keep them where a shoulder is
+shrugged or the back bends above the hips (a few millimetres): with ``split`` each of these bones
+turns by itself, about a joint without length (``Thorax_LShoulder``).
 
-Files are y up, in centimetres, facing z at rest (:mod:`selflift.formats.mocap.bvh_fit`). Angles
-go on past 180 degrees instead of jumping by 360.
+Files are y up, in centimetres, facing z at rest. Angles go on past 180 degrees instead of jumping
+by 360.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
@@ -25,19 +24,21 @@ from torch import Tensor
 
 from selflift.files.atomic_write import atomic_path
 from selflift.formats.mocap.bvh_fit import angles_zxy_deg, fit_rotations, rest_offsets
+from selflift.formats.mocap.forward_kinematics import TRANSLATIONS, Bone, MotionSkeleton
 from selflift.geometry.axes import turn_axes
 from selflift.skeleton import Skeleton, get_skeleton
 
 CM_PER_M = 100.0
 MM_PER_M = 1000.0
-# What is drawn beyond a last joint, as a part of its bone: nothing is known of it.
+# Drawn beyond a last joint, of which nothing is known; as a share of its bone.
 END_LENGTH = 0.25
 ROTATIONS = "Zrotation Xrotation Yrotation"
+ANGLES = ("rz", "rx", "ry")
 KEYWORDS = {"joint", "end", "offset", "channels", "motion"}
 
 
 class BvhFit(NamedTuple):
-    """How far the joints of a file lie from those that were given.
+    """Distances of the joints of a file from the given ones.
 
     Attributes:
         mean_mm: Over joints and frames.
@@ -46,25 +47,6 @@ class BvhFit(NamedTuple):
 
     mean_mm: float
     max_mm: float
-
-
-@dataclass(frozen=True)
-class _Node:
-    """A joint of the file.
-
-    Attributes:
-        name: Its name.
-        parent: Index of its parent; -1 for the root.
-        joint: Whose place it has, in the layout.
-        bones: The joints to which the bones lead that it turns.
-        offset_of: The joint whose offset it has; none if it lies on its parent.
-    """
-
-    name: str
-    parent: int
-    joint: int
-    bones: tuple[int, ...]
-    offset_of: int | None
 
 
 def write_bvh(
@@ -98,25 +80,27 @@ def write_bvh(
     layout = get_skeleton(skeleton) if isinstance(skeleton, str) else skeleton
     X = CM_PER_M * turn_axes(_checked(path, joints, layout, fps), up, "y")
     parents = [j if p < 0 else p for j, p in enumerate(layout.parents)]
-    bones = X - X[:, parents]
-    offsets = rest_offsets(bones, layout)
-    nodes = _tree(layout, split)
+    ways = X - X[:, parents]
+    offsets = rest_offsets(ways, layout)
+    bones, carried, points = _tree(layout, offsets, split)
     turns: list[np.ndarray] = []
-    local = np.empty((len(X), len(nodes), 3, 3))
-    for n, node in enumerate(nodes):
-        above = turns[node.parent] if node.parent >= 0 else np.eye(3)[None]
-        rest, seen = offsets[list(node.bones)], bones[:, list(node.bones)] @ above
-        local[:, n] = fit_rotations(rest, seen, fps)
-        turns.append(above @ local[:, n])
+    local = np.empty((len(X), len(bones), 3, 3))
+    for b, (bone, children) in enumerate(zip(bones, carried, strict=True)):
+        above = turns[bone.parent] if bone.parent >= 0 else np.eye(3)[None]
+        local[:, b] = fit_rotations(offsets[children], ways[:, children] @ above, fps)
+        turns.append(above @ local[:, b])
     angles = angles_zxy_deg(local).reshape(len(X), -1)
     # Adding 0 turns -0 into 0.
     values = np.round(np.concatenate([X[:, layout.root], angles], axis=1), 6) + 0.0
     with atomic_path(path) as temporary, open(temporary, "w", encoding="ascii") as file:
-        file.write("\n".join(["HIERARCHY", *_hierarchy(nodes, offsets)]))
+        file.write("\n".join(["HIERARCHY", *_hierarchy(bones)]))
         file.write(f"\nMOTION\nFrames: {len(X)}\nFrame Time: {1 / fps:.10g}\n")
         row = " ".join(["%.6f"] * values.shape[1])
         file.writelines(row % tuple(frame) + "\n" for frame in values.tolist())
-    return _fit(X, nodes, offsets, turns)
+    figure = MotionSkeleton(path, tuple(bones), at_ends=False)
+    values[:, figure.is_angle] = np.radians(values[:, figure.is_angle])
+    error = np.linalg.norm(figure.place(values)[:, points] - X, axis=-1) * (MM_PER_M / CM_PER_M)
+    return BvhFit(float(error.mean()), float(error.max()))
 
 
 def _checked(path: Path, joints: np.ndarray | Tensor, layout: Skeleton, fps: float) -> np.ndarray:
@@ -140,25 +124,33 @@ def _checked(path: Path, joints: np.ndarray | Tensor, layout: Skeleton, fps: flo
     return X.astype(np.float64)
 
 
-def _tree(layout: Skeleton, split: bool) -> list[_Node]:
-    """The file's joints, depth first, as it lists them."""
+def _tree(
+    layout: Skeleton, offsets: np.ndarray, split: bool
+) -> tuple[list[Bone], list[list[int]], list[int]]:
+    """The file's joints, depth first; the layout's joints that each carries; where those are."""
     names = legal_names(layout.joints)
-    nodes: list[_Node] = []
+    bones: list[Bone] = []
+    carried: list[list[int]] = []
+    points = [0] * layout.num_joints
 
-    def add(joint: int, parent: int) -> None:
-        children = tuple(j for j, above in enumerate(layout.parents) if above == joint)
-        own = len(nodes)
-        nodes.append(_Node(names[joint], parent, joint, children, joint))
+    def add(name: str, parent: int, offset: np.ndarray, children: list[int]) -> int:
+        channels = ANGLES if bones else (*TRANSLATIONS, *ANGLES)
+        start = 3 + 3 * len(bones) if bones else 0
+        bones.append(Bone(name, parent, offset, channels, start))
+        carried.append(children)
+        return len(bones) - 1
+
+    def grow(joint: int, parent: int) -> None:
+        children = [j for j, above in enumerate(layout.parents) if above == joint]
+        points[joint] = own = add(names[joint], parent, offsets[joint], children)
         for child in children:
             below = own
             if split and len(children) > 1:
-                below = len(nodes)
-                name = f"{names[joint]}_{names[child]}"
-                nodes.append(_Node(name, own, joint, (child,), None))
-            add(child, below)
+                below = add(f"{names[joint]}_{names[child]}", own, np.zeros(3), [child])
+            grow(child, below)
 
-    add(layout.root, -1)
-    return nodes
+    grow(layout.root, -1)
+    return bones, carried, points
 
 
 def legal_names(joints: tuple[str, ...]) -> list[str]:
@@ -172,38 +164,23 @@ def legal_names(joints: tuple[str, ...]) -> list[str]:
     return names
 
 
-def _hierarchy(nodes: list[_Node], offsets: np.ndarray, own: int = 0, depth: int = 0) -> list[str]:
-    node, indent = nodes[own], "\t" * depth
-    offset = np.zeros(3) if depth == 0 or node.offset_of is None else offsets[node.offset_of]
+def _hierarchy(bones: list[Bone], own: int = 0, depth: int = 0) -> list[str]:
+    bone, indent = bones[own], "\t" * depth
     channels = f"3 {ROTATIONS}" if depth else f"6 Xposition Yposition Zposition {ROTATIONS}"
     lines = [
-        f"{indent}{'JOINT' if depth else 'ROOT'} {node.name}",
+        f"{indent}{'JOINT' if depth else 'ROOT'} {bone.name}",
         f"{indent}{{",
-        f"{indent}\tOFFSET {_words(offset)}",
+        f"{indent}\tOFFSET {_words(bone.offset)}",
         f"{indent}\tCHANNELS {channels}",
     ]
-    below = [n for n, other in enumerate(nodes) if other.parent == own]
+    below = [b for b, other in enumerate(bones) if other.parent == own]
     for child in below:
-        lines += _hierarchy(nodes, offsets, child, depth + 1)
+        lines += _hierarchy(bones, child, depth + 1)
     if not below:
-        end = f"{indent}\t\tOFFSET {_words(END_LENGTH * offset)}"
+        end = f"{indent}\t\tOFFSET {_words(END_LENGTH * bone.offset)}"
         lines += [f"{indent}\tEnd Site", f"{indent}\t{{", end, f"{indent}\t}}"]
     return [*lines, f"{indent}}}"]
 
 
 def _words(offset: np.ndarray) -> str:
     return " ".join(f"{value:.6f}" for value in np.round(offset, 6) + 0.0)
-
-
-def _fit(X: np.ndarray, nodes: list[_Node], offsets: np.ndarray, turns: list[np.ndarray]) -> BvhFit:
-    placed = np.empty_like(X)
-    for node in nodes:
-        if node.offset_of is not None:
-            above = nodes[node.parent]
-            placed[:, node.joint] = (
-                X[:, node.joint]
-                if node.parent < 0
-                else placed[:, above.joint] + turns[node.parent] @ offsets[node.joint]
-            )
-    error = np.linalg.norm(placed - X, axis=-1) * (MM_PER_M / CM_PER_M)
-    return BvhFit(float(error.mean()), float(error.max()))

@@ -71,7 +71,7 @@ class MotionSkeleton:
 
     @cached_property
     def is_angle(self) -> np.ndarray:
-        """Whether each column of a motion's values is an angle, ``(columns,)``."""
+        """True for each column of a motion's values that is an angle, ``(columns,)``."""
         columns = {b.start + i: c for b in self.bones for i, c in enumerate(b.channels)}
         return np.array([columns[i] in ROTATIONS for i in range(len(columns))], bool)
 

@@ -40,7 +40,7 @@ class MotionFile:
 
 
 def recognise(path: Path) -> bool:
-    """Whether it is a motion capture file, or a folder with one at most three levels down."""
+    """True for a motion capture file, and a folder with one at most three levels down."""
     names = iter([path.name]) if path.is_file() else islice(_names(path), RECOGNISE_ENTRIES)
     return any(Path(name).suffix.lower() in (SKELETON, *MOTION) for name in names)
 
@@ -132,7 +132,7 @@ def _subject(file: Path, root: Path, asf: Path | None) -> str:
 
 
 def some(files: list[Path]) -> str:
-    """How many files, and the names of a few, for a note."""
+    """Count files, and name a few, for a note."""
     names = ", ".join(file.name for file in files[:5]) + (", ..." if len(files) > 5 else "")
     return f"{len(files)} file{'s' if len(files) > 1 else ''} ({names})"
 

@@ -63,7 +63,7 @@ class MotionSource:
 
     @property
     def lost_thorax(self) -> bool:
-        """Whether the bone from spine to neck is missing.
+        """True if the bone from spine to neck is missing.
 
         The converter ``amc2bvh`` sets the offsets of a bone's children to zero when there are
         several: the neck and both collars then begin where the thorax does, not where it ends. At
@@ -133,7 +133,7 @@ def read_bodies(source: MotionSource) -> tuple[np.ndarray, bool]:
     else:
         blocks = read_amc(source.file.path, skeleton)
     for values in blocks:
-        # The rest pose of an ASF file is no T-pose that anybody puts before a motion.
+        # Converters to BVH put the rest pose before the motion.
         if isinstance(skeleton, BvhHeader) and not bodies:
             rest = bool((np.abs(values[0, skeleton.is_angle]) < STILL_RAD).all())
         bodies.append(source.body.to_h36m(skeleton.place(values)))
@@ -208,12 +208,12 @@ def check_height(path: Path, X: np.ndarray, frame: WorldFrame) -> None:
 
 
 def is_upright(X: np.ndarray) -> bool:
-    """Whether heads are above ankles in most frames of ``(F, 17, 3)``, z up."""
+    """True if heads are above ankles in most frames of ``(F, 17, 3)``, z up."""
     return bool(np.median(X[:, H36M_17.head, 2] - X[:, ANKLES, 2].mean(1)) > 0)
 
 
 def _jumps(X: np.ndarray) -> bool:
-    """Whether the second frame can't have followed the first."""
+    """True if the second frame can't have followed the first."""
     if len(X) < 2:
         return False
     own = X[:2] - X[:2, H36M_17.root, None]
@@ -221,7 +221,7 @@ def _jumps(X: np.ndarray) -> bool:
 
 
 def _is_t_pose(body: np.ndarray) -> bool:
-    """Whether both arms stretch along the line of the shoulders."""
+    """True if both arms stretch along the line of the shoulders."""
     part = {name: body[j] for j, name in enumerate(H36M_17.parts)}
     across = part["LShoulder"] - part["RShoulder"]
     bones = [
