@@ -1,4 +1,4 @@
-"""From files to a pose set: open, thin, convert, write, and keep count."""
+"""Convert files to a pose set: open, thin, convert the layout, write, and count."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from tqdm import tqdm
 
 from selflift.config import PrepareConfig
 from selflift.data.pose_set_writer import write_poses
-from selflift.data.recording import Recordings, Take
+from selflift.data.recording import Recordings, Report, Take
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.registry import find_source
 from selflift.formats.tally import Tally
 from selflift.skeleton import SKELETONS, Skeleton, convert, derived_joints, get_skeleton
 
 SAMPLES = 6
-# Frames are counted in 64 bits; nobody thins as far as this.
+# Frames are counted in 64 bits.
 MOST_EVERY = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a conversion did.
+    """The result of a conversion.
 
     Attributes:
         path: The pose set.
-        recordings: The source; its settings and its report are complete now.
-        skeleton: The layout that was written.
+        recordings: The source, with its settings and its complete report.
+        skeleton: The layout of the pose set.
         tally: Counts per subject.
         samples: A few takes of one frame each, drawn evenly from the set.
     """
@@ -61,6 +61,39 @@ def prepare(config: PrepareConfig, between_takes: Callable[[], None] | None = No
     recordings = source.open(Path(config.input), config)
     own, report = recordings.skeleton, recordings.report
     skeleton = own if config.skeleton is None else get_skeleton(config.skeleton)
+    _note_layout(report, own, skeleton)
+    tally = Tally()
+    samples = _Samples()
+    missing = np.zeros(skeleton.num_joints, np.int64)
+    output = Path(config.output)
+    with _reading_of(config.input), write_poses(output, skeleton) as writer:
+        bar = tqdm(
+            recordings.takes,
+            total=recordings.total,
+            desc=f"reading {recordings.source}",
+            unit="take",
+            leave=False,
+            # None shows the bar only in a terminal.
+            disable=None if config.progress else True,
+        )
+        for take in bar:
+            if between_takes is not None:
+                between_takes()
+            kept = _kept(take, config, own, skeleton, recordings, missing)
+            if len(kept) == 0:
+                continue
+            writer.add(kept)
+            tally.add(kept)
+            samples.add(kept)
+        if between_takes is not None:
+            between_takes()
+        if tally.poses == 0:
+            raise _nothing_left(config, report, skeleton, missing)
+    return Outcome(output, recordings, skeleton, tally, samples.distinct())
+
+
+def _note_layout(report: Report, own: Skeleton, skeleton: Skeleton) -> None:
+    """Note joints that are stand-ins, and a layout that can't be trained on."""
     derived = derived_joints(own, skeleton)
     if derived:
         other = own if own.trainable else SKELETONS.get(f"{own.name}_hip", skeleton)
@@ -76,51 +109,27 @@ def prepare(config: PrepareConfig, between_takes: Callable[[], None] | None = No
             f"{skeleton.name} has no joint between the hips to centre poses on: it can be stored "
             f"and drawn, not trained on; skeleton={skeleton.name}_hip adds one"
         )
-    tally = Tally()
-    samples = _Samples()
-    missing = np.zeros(skeleton.num_joints, np.int64)
-    output = Path(config.output)
-    with _reading_of(config.input), write_poses(output, skeleton) as writer:
-        bar = tqdm(
-            recordings.takes,
-            total=recordings.total,
-            desc=f"reading {recordings.source}",
-            unit="take",
-            leave=False,
-            # None: only where somebody looks on.
-            disable=None if config.progress else True,
-        )
-        for take in bar:
-            if between_takes is not None:
-                between_takes()
-            kept = _kept(take, config, own, skeleton, recordings, missing)
-            if len(kept) == 0:
-                continue
-            writer.add(kept)
-            tally.add(kept)
-            samples.add(kept)
-        if between_takes is not None:
-            between_takes()
-        if tally.poses == 0:
-            reasons = ", ".join(f"{n:,}: {reason}" for reason, n in report.dropped.most_common())
-            if missing.any():
-                worst = np.argsort(-missing, kind="stable")[:3]
-                names = ", ".join(
-                    f"{skeleton.joints[j]} {missing[j]:,}" for j in worst if missing[j]
-                )
-                reasons += f" (missing most often: {names})"
-            raise ImportFileError(
-                f"input '{config.input}': expected at least one pose to write, got none; left out: "
-                f"{reasons or 'nothing, the source is empty'}"
-            )
-    return Outcome(output, recordings, skeleton, tally, samples.distinct())
+
+
+def _nothing_left(
+    config: PrepareConfig, report: Report, skeleton: Skeleton, missing: np.ndarray
+) -> ImportFileError:
+    reasons = ", ".join(f"{n:,}: {reason}" for reason, n in report.dropped.most_common())
+    if missing.any():
+        worst = np.argsort(-missing, kind="stable")[:3]
+        names = ", ".join(f"{skeleton.joints[j]} {missing[j]:,}" for j in worst if missing[j])
+        reasons += f" (missing most often: {names})"
+    return ImportFileError(
+        f"input '{config.input}': expected at least one pose to write, got none; left out: "
+        f"{reasons or 'nothing, the source is empty'}"
+    )
 
 
 def _check(config: PrepareConfig) -> None:
     output = Path(config.output)
     if output.is_dir():
         raise ValueError(f"output '{output}': expected a file to write, got a folder; add a name")
-    # Replacing a device or a pipe by a file takes it away from everybody on the machine.
+    # Replacing a device or a pipe by a file would remove it for the whole machine.
     if output.exists() and not output.is_file():
         raise ValueError(f"output '{output}': expected a file, got a device or a pipe; name a file")
     if output.exists() and not config.overwrite:
@@ -144,7 +153,7 @@ def _kept(
     missing: np.ndarray,
 ) -> Take:
     if config.every > 1:
-        # One frame of every window of so many: the first that is there.
+        # The first frame of every window of so many.
         window = take.frame // config.every
         take = take.select(np.diff(window, prepend=-1) != 0)
     if skeleton != own:
@@ -162,7 +171,7 @@ def _kept(
 
 
 class _Samples:
-    """Poses drawn evenly from all that went by, however many there were."""
+    """Poses drawn evenly from all that were added (reservoir sampling)."""
 
     def __init__(self) -> None:
         self._rng = np.random.default_rng(0)
@@ -176,7 +185,7 @@ class _Samples:
                 self._slots[slot] = take.select(self._rng.integers(len(take), size=1))
 
     def distinct(self) -> list[Take]:
-        """The samples, each pose once."""
+        """Return the samples, each pose once."""
         found = {(t.clip, t.camera, int(t.frame[0])): t for t in self._slots if t is not None}
         return list(found.values())
 

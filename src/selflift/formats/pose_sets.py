@@ -14,22 +14,22 @@ from selflift.files.hdf5 import open_hdf5
 
 
 def recognise(path: Path) -> bool:
-    """Whether this is a pose set."""
+    """Return whether this is a pose set."""
     try:
         with open_hdf5(path) as file:
             return file.attrs.get("format") == FORMAT
-    except Exception:  # h5py raises many kinds, depending on the damage
+    except Exception:  # h5py raises many kinds, depending on the corruption
         return False
 
 
 def open_poses(path: Path) -> Recordings:
-    """Read a pose set; it is held in memory whole.
+    """Open a pose set; it is held in memory whole.
 
     Raises:
         ValueError: As :meth:`selflift.data.PoseSet.load`.
     """
     poses = PoseSet.load(path)
-    # A take is a run of one recording by one camera; film and the writer keep them together.
+    # A take is a run of rows of one recording and camera; the writer keeps them together.
     columns = [poses.subject.index, poses.action.index, poses.clip.index, poses.camera.index]
     change = np.zeros(max(len(poses) - 1, 0), bool)
     for column in columns:

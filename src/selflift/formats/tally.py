@@ -1,79 +1,72 @@
-"""Counting what was converted, and printing it."""
+"""Counts and checksums of what was converted."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
+from tabulate import SEPARATING_LINE, tabulate
 
 from selflift.data.recording import Report, Take
 
 BLOCK_ROWS = 1 << 16
 MOST_ROWS = 40
-
-
-@dataclass
-class _Row:
-    actions: set[str] = field(default_factory=set)
-    cameras: set[str] = field(default_factory=set)
-    frames: dict[str, dict[str, int]] = field(default_factory=dict)
-    poses: int = 0
+TITLES = ("subject", "actions", "clips", "frames", "cameras", "poses")
 
 
 class Tally:
-    """Counts per subject."""
+    """Counts of what was converted, per subject."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, _Row] = {}
+        # Of each subject, its actions, and the frames of each clip and camera.
+        self._actions: dict[str, set[str]] = {}
+        self._frames: dict[str, Counter[tuple[str, str]]] = {}
 
     def add(self, take: Take) -> None:
         """Count a take."""
-        row = self._rows.setdefault(take.subject, _Row())
-        row.actions.add(take.action)
-        row.cameras.add(take.camera)
-        seen = row.frames.setdefault(take.clip, {})
-        seen[take.camera] = seen.get(take.camera, 0) + len(take)
-        row.poses += len(take)
+        self._actions.setdefault(take.subject, set()).add(take.action)
+        self._frames.setdefault(take.subject, Counter())[take.clip, take.camera] += len(take)
 
     @property
     def poses(self) -> int:
-        """Poses in all: frames times the cameras that saw them."""
-        return sum(row.poses for row in self._rows.values())
+        """The number of poses: frames times the cameras that saw them."""
+        return sum(frames.total() for frames in self._frames.values())
 
     def table(self) -> str:
-        """Subjects with their actions, clips, frames, cameras and poses, as aligned text."""
-        titles = ("subject", "actions", "clips", "frames", "cameras", "poses")
-        rows = [
+        """Format subjects with their actions, clips, frames, cameras and poses as aligned text."""
+        rows: list[list[Any]] = []
+        cameras: set[str] = set()
+        for subject, counts in self._frames.items():
             # Cameras of one recording see the same frames; the one that has most counts.
-            (name, len(row.actions), len(row.frames),
-             sum(max(seen.values()) for seen in row.frames.values()), len(row.cameras), row.poses)
-            for name, row in self._rows.items()
-        ]  # fmt: skip
-        actions = set().union(*(row.actions for row in self._rows.values()))
-        cameras = set().union(*(row.cameras for row in self._rows.values()))
-        total = (
-            "all", len(actions), sum(r[2] for r in rows), sum(r[3] for r in rows), len(cameras),
-            self.poses,
-        )  # fmt: skip
-        cells = [[f"{c:,}" if isinstance(c, int) else c for c in row] for row in [*rows, total]]
-        widths = [max(len(str(line[i])) for line in [titles, *cells]) for i in range(len(titles))]
-
-        def line(values: tuple[str, ...] | list[str]) -> str:
-            first, *rest = [f"{v:>{w}}" for v, w in zip(values, widths, strict=True)]
-            return "  ".join([f"{values[0]:<{len(first)}}", *rest])
-
-        rule = "-" * len(line(titles))
-        body = [line(cell) for cell in cells[:-1][:MOST_ROWS]]
+            clips: dict[str, int] = {}
+            for (clip, _), frames in counts.items():
+                clips[clip] = max(clips.get(clip, 0), frames)
+            own = {camera for _, camera in counts}
+            cameras |= own
+            actions = len(self._actions[subject])
+            numbers = [actions, len(clips), sum(clips.values()), len(own), counts.total()]
+            rows.append([subject, *numbers])
+        actions = len(set().union(*self._actions.values()))
+        clips_in_all, frames_in_all = (sum(row[n] for row in rows) for n in (2, 3))
+        total = ["all", actions, clips_in_all, frames_in_all, len(cameras), self.poses]
+        shown = rows[:MOST_ROWS]
         if len(rows) > MOST_ROWS:
-            body.append(f"... and {len(rows) - MOST_ROWS} more")
-        return "\n".join([line(titles), rule, *body, rule, line(cells[-1])])
+            shown.append([f"... and {len(rows) - MOST_ROWS} more"])
+        lines = [*map(_with_commas, shown), SEPARATING_LINE, _with_commas(total)]
+        align = ("left", *["right"] * (len(TITLES) - 1))
+        return tabulate(lines, TITLES, colalign=align, disable_numparse=True)
+
+
+def _with_commas(row: list[Any]) -> list[str]:
+    return [f"{cell:,}" if isinstance(cell, int) else cell for cell in row]
 
 
 def dropped(report: Report) -> str:
-    """What was left out and why, one line each."""
+    """List what was left out and why, one line each."""
     if not report.dropped:
         return "dropped: nothing"
     reasons = [f"  {count:,}: {reason}" for reason, count in report.dropped.most_common()]
@@ -82,7 +75,7 @@ def dropped(report: Report) -> str:
 
 
 def content_sha256(path: Path) -> str:
-    """A checksum of what a pose set holds, whatever its compression and the version of HDF5."""
+    """Compute a checksum of a pose set that does not depend on compression or HDF5's version."""
     digest = hashlib.sha256()
     with h5py.File(path, "r") as file:
         digest.update(str(file.attrs["skeleton"]).encode())

@@ -95,16 +95,6 @@ def test_idx_is_the_track_in_every_form(
     assert "people are followed by the identities in the file" in source.report.notes
 
 
-def test_without_tracking_people_are_followed_by_distance(
-    write_json: Write, make_people: Make, read: Read
-) -> None:
-    people = make_people(2)
-    rows = [result(f"{t}.jpg", people[(n + t) % 2, t]) for t in range(4) for n in (0, 1)]
-    takes = read(open_keypoints(write_json(rows), KeypointOptions(people="track")))
-    np.testing.assert_array_equal(takes[0].poses_2d, people[0, ..., :2])
-    np.testing.assert_array_equal(takes[1].poses_2d, people[1, ..., :2])
-
-
 @pytest.mark.parametrize(
     ("outer", "inner"), [("bodies", "joints"), ("people", "pose_keypoints_2d")]
 )
@@ -177,14 +167,6 @@ def test_a_damaged_item_is_named(
 def test_other_contents_are_refused_at_once(write_json: Write, content: Any, message: str) -> None:
     with pytest.raises(ImportFileError, match=message):
         open_keypoints(write_json(content), KeypointOptions())
-
-
-def test_a_truncated_file_is_refused(write_json: Write, make_people: Make, read: Read) -> None:
-    path = write_json([result(f"{t}.jpg", make_people()[0, t]) for t in range(4)])
-    path.write_text(path.read_text()[:-30])
-    source = open_keypoints(path, KeypointOptions())
-    with pytest.raises(ImportFileError, match="corrupt, cut short .* after 3 items"):
-        read(source)
 
 
 def test_foreign_files_are_not_recognised(tmp_path: Path, write_json: Write) -> None:

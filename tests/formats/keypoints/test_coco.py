@@ -260,15 +260,6 @@ def test_confidences_that_are_all_zero_are_refused(write_json: Write, make_peopl
         open_keypoints(write_json(content), KeypointOptions())
 
 
-def test_fractions_of_the_image_are_refused(
-    write_json: Write, make_people: Make, read: Read
-) -> None:
-    person = labelled(make_people()[0, 0])
-    person[:, :2] /= 480
-    with pytest.raises(ImportFileError, match="'people': expected keypoints in pixels"):
-        read(open_keypoints(write_json(results([(1, person, 1.0)])), KeypointOptions()))
-
-
 def test_foreign_files_are_not_recognised(tmp_path: Path, write_json: Write) -> None:
     foreign = (
         [], {}, [1], {"images": [3]}, {"people": [{}]},

@@ -162,15 +162,6 @@ def test_a_damaged_instance_is_named(
         read(source)
 
 
-def test_another_number_of_joints_on_the_way_is_refused(
-    write_json: Write, make_people: Make, read: Read
-) -> None:
-    frames = [*video(make_people()), *video(make_people(joints=26), 4)]
-    source = open_keypoints(write_json(frames), KeypointOptions())
-    with pytest.raises(ImportFileError, match="frame 4: expected 51 keypoint numbers .*, got 78"):
-        read(source)
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -53,17 +53,6 @@ def test_each_video_becomes_a_clip(tmp_path: Path, make_people: Make, read: Read
     assert "no confidences" in source.report.notes[0]
 
 
-def test_frames_without_a_place_are_dropped(tmp_path: Path, make_people: Make, read: Read) -> None:
-    track = make_people()[0, ..., :2]
-    track[1] = np.nan
-    track[2, 3] = np.nan
-    source = open_keypoints(write(tmp_path, {"a": custom(track)}), KeypointOptions())
-    (take,) = read(source)
-    assert take.frame.tolist() == [0, 2, 3]
-    assert take.confidence is not None and take.confidence[1, 3] == 0
-    assert source.report.dropped == {"no joint of the person is there": 1}
-
-
 def test_the_files_sizes_make_cameras(tmp_path: Path, make_people: Make, read: Read) -> None:
     track = make_people()[0, ..., :2]
     sizes = {"a": {"w": 640, "h": 480}, "b": {"w": 1920, "h": 1080}}
@@ -149,12 +138,6 @@ def test_foreign_files_are_not_recognised(tmp_path: Path) -> None:
         open_keypoints(tmp_path / "a.npz", KeypointOptions())
     with pytest.raises(ImportFileError, match="expected the key positions_2d, metadata, got pos"):
         open_keypoints(tmp_path / "b.npz", KeypointOptions())
-
-
-def test_fractions_of_the_image_are_refused(tmp_path: Path, make_people: Make, read: Read) -> None:
-    path = write(tmp_path, {"a": custom(make_people()[0, ..., :2] / 640)})
-    with pytest.raises(ImportFileError, match="'a': expected keypoints in pixels"):
-        read(open_keypoints(path, KeypointOptions()))
 
 
 def test_a_size_without_end_is_refused_in_one_line(tmp_path: Path, make_people: Make) -> None:

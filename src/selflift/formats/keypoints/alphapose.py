@@ -62,7 +62,7 @@ def open_keypoints(path: Path, options: KeypointOptions) -> Recordings:
                     f"{', '.join(item)} (image_id {image!r:.40}); if these are COCO results, name "
                     "the source coco"
                 )
-            yield _person(path, image, item["keypoints"], item.get("score"), item.get("idx"))
+            yield _person(path, str(image), item["keypoints"], item.get("score"), item.get("idx"))
 
     return open_people(
         "alphapose", path, people, options, videos=None, mixed=True, gaps="have nobody in them",

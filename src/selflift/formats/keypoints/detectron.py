@@ -20,7 +20,7 @@ from selflift.files.array_archives import npz_keys, read_npz
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.keypoints.layout_recognition import choose_layout
 from selflift.formats.keypoints.person_table import Detections
-from selflift.formats.keypoints.reader import recordings
+from selflift.formats.keypoints.reader import files_of, recordings
 
 KEYS = ("boxes", "keypoints", "metadata")
 JOINTS = 17
@@ -30,17 +30,15 @@ _CLASS = 1
 def recognise(path: Path) -> bool:
     """Return whether it is an npz file of boxes, keypoints and metadata, or a folder of such."""
     try:
-        file = next(iter(sorted(path.glob("*.npz"))), None) if path.is_dir() else path
-    except OSError:
+        file = files_of(path, ".npz")[0]
+    except ImportFileError:
         return False
-    return file is not None and file.is_file() and set(KEYS) <= set(npz_keys(file))
+    return file.is_file() and set(KEYS) <= set(npz_keys(file))
 
 
 def open_keypoints(path: Path, options: KeypointOptions) -> Recordings:
     """Open Detectron's file or a folder of such files; each file is a clip."""
-    files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
-    if not files:
-        raise ImportFileError(f"'{path}': expected a folder with *.npz, got none in it")
+    files = files_of(path, ".npz")
     for file in files:
         have = npz_keys(file)
         if file.is_file() and have and (missing := sorted(set(KEYS) - set(have))):

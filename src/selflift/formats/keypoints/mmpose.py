@@ -17,16 +17,16 @@ from selflift.data.recording import Recordings
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.keypoints.json_items import first_items, items
 from selflift.formats.keypoints.person_table import MOST_DIGITS, NOBODY, Person, identity
-from selflift.formats.keypoints.reader import MEAN_CONFIDENCE, open_people
+from selflift.formats.keypoints.reader import MEAN_CONFIDENCE, files_of, open_people
 
 
 def recognise(path: Path) -> bool:
     """Return whether it is a file of instances or frames with instances, or a folder of such."""
     try:
-        file = next(iter(sorted(path.glob("*.json"))), None) if path.is_dir() else path
-    except OSError:
+        file = files_of(path, ".json")[0]
+    except ImportFileError:
         return False
-    for key, item in first_items(file) if file is not None else []:
+    for key, item in first_items(file):
         if key == "instance_info":
             return True
         if isinstance(item, dict) and not key:
@@ -36,9 +36,7 @@ def recognise(path: Path) -> bool:
 
 def open_keypoints(path: Path, options: KeypointOptions) -> Recordings:
     """Open MMPose's predictions; each file is a clip."""
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    if not files:
-        raise ImportFileError(f"'{path}': expected a folder with *.json, got none in it")
+    files = files_of(path, ".json")
 
     def people() -> Iterator[Person]:
         for file in files:
@@ -74,9 +72,8 @@ def _frames(file: Path) -> Iterator[tuple[int, list[dict[str, Any]], list[str]]]
         if isinstance(item, dict) and "keypoints" in item:
             image.append(item)
             continue
-        frame, instances = 0, None
-        if isinstance(item, dict):
-            frame, instances = item.get("frame_id"), item.get("instances")
+        frame = item.get("frame_id") if isinstance(item, dict) else None
+        instances = item.get("instances") if isinstance(item, dict) else None
         if (
             not isinstance(frame, int)
             or not isinstance(instances, list)

@@ -43,8 +43,8 @@ class Reader(Protocol):
         """Open a file or folder.
 
         Raises:
-            ImportFileError: If it is corrupt, of another format or another layout, or empty; for
-                what lies behind the first person, while the takes are read.
+            ImportFileError: If it is corrupt, empty, or of another format or layout; behind the
+                first person, while the takes are read.
         """
 
 
@@ -131,7 +131,7 @@ def recordings(
         source: Name of the format.
         options: The user's choices.
         layout: The layout of the joints.
-        read: Yields the table of each video, and reports what it leaves out.
+        read: Yields the table of each video.
         videos: Number of videos, if known.
         people: The choice of people where the options have none.
         has_size: Whether the files hold the size of the images.
@@ -185,6 +185,21 @@ def _check(options: KeypointOptions, how: str, has_size: bool) -> None:
     ):  # fmt: skip
         if not fits:
             raise ImportFileError(f"keypoints.{expected}, got {got}")
+
+
+def files_of(path: Path, ending: str) -> list[Path]:
+    """List the files with an ending in a folder; a file stands for itself.
+
+    Raises:
+        ImportFileError: If the folder has none, or can't be listed.
+    """
+    try:
+        files = sorted(path.glob(f"*{ending}")) if path.is_dir() else [path]
+    except OSError as error:
+        raise ImportFileError(f"'{path}': can't be listed ({error.strerror})") from error
+    if not files:
+        raise ImportFileError(f"'{path}': expected a folder with *{ending}, got none in it")
+    return files
 
 
 def _takes(
