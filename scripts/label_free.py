@@ -1,7 +1,7 @@
-"""Which number that needs no 3D truth ranks runs as their error does?
+"""Measure how well numbers without 3D truth rank runs by their error.
 
-Evaluates what 2D alone says (selflift.evaluate.without_truth) and the true PA-MPJPE of several
-runs on one labelled split, and prints Markdown: a row per run, then Spearman's correlation of each
+Evaluates the 2D measures of selflift.evaluate.without_truth and the true PA-MPJPE of several runs
+on one labelled split, and prints Markdown: a row per run, then Spearman's correlation of each
 number with the error over the runs. Choose by these on the validation split, not on the test split:
 
     python scripts/label_free.py outputs/runs/* --checkpoint last
@@ -38,7 +38,7 @@ PROPER, REFLECTED = "PA-MPJPE (proper), mm", "PA-MPJPE (reflection), mm"
 
 @dataclass(frozen=True)
 class Row:
-    """What was found for one checkpoint."""
+    """Results for one checkpoint."""
 
     name: str
     step: int | None
