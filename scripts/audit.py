@@ -44,7 +44,7 @@ class Advisory:
 
 
 def ask(pins: Path) -> list[dict[str, Any]]:
-    """What pip-audit tells of each pin.
+    """Run pip-audit on each pin.
 
     Raises:
         NotAskedError: If it reached nobody, or nobody who knows any of the pins.
@@ -65,12 +65,12 @@ def ask(pins: Path) -> list[dict[str, Any]]:
         last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         raise NotAskedError(f"pip-audit gave no result ({last[:200]})") from error
     if all("vulns" not in pin for pin in found):
-        raise NotAskedError("the index that can be reached here tells no advisories")
+        raise NotAskedError("the index that is reachable here has no advisories")
     return found
 
 
 def advisories(found: list[dict[str, Any]]) -> list[Advisory]:
-    """The vulnerabilities among what pip-audit tells."""
+    """Vulnerabilities in the report of pip-audit."""
     return [
         Advisory(
             f"{pin['name']}=={pin['version']}",

@@ -1,24 +1,22 @@
-"""How fast a training step is: samples/s beside a plain step and beside its matrix products alone.
+"""Measure the speed of a training step, beside a plain step and beside its matrix products alone.
 
     python scripts/benchmark.py                              # the table of docs/results.md
     python scripts/benchmark.py --width 256 1024 --batch 256 8192     # scaling
     python scripts/benchmark.py --threads 1 2 --batch 1024
-    python scripts/benchmark.py --profile --batch 1024                # where the time goes
+    python scripts/benchmark.py --profile --batch 1024                # shares of the time
     python scripts/benchmark.py --json speed.json --markdown speed.md
 
-Three rates for each size, each measured in processes of its own, taken by turns:
+Three rates for each size, each measured alternately in separate processes:
 
-* ``plain``: the step as one would write it first: eager, float32, PyTorch's defaults, the
-  discriminator shown real and generated poses one after the other, once for each player.
-* ``engine``: ``selflift.train``'s step as a run chooses it (``engine=auto``). The same losses, the
-  same updates.
-* ``bound``: nothing but the step's matrix products, each alone and in bfloat16, at the shapes it
-  has in the step.
+* ``plain``: a straightforward step: eager, float32, PyTorch's defaults, the
+  discriminator called on real and generated poses separately, once for each player.
+* ``engine``: the step of ``selflift.train`` with ``engine=auto``; same losses, same updates.
+* ``bound``: only the step's matrix products, in bfloat16, each with its shape in the step.
 
-Poses are random numbers: nothing here depends on what they show. With ``--objective paper`` (the
-default) these are the paper's terms and one update of D a step; ``default`` is what
-``python -m selflift.train`` trains, composites and bones included; its plain step is the same code
-with ``engine=plain``, and its products aren't counted.
+Poses are random numbers: the speed doesn't depend on them. With ``--objective paper`` (the
+default) the objective has the paper's terms and one update of D a step; ``default`` is the default
+of ``python -m selflift.train``, with composites and bones; its plain step is the same code with
+``engine=plain``, and its products aren't counted.
 """
 
 from __future__ import annotations
@@ -52,7 +50,7 @@ from selflift.models import Lifter, PoseDiscriminator
 
 SKELETON = "h36m_17"
 VARIANTS = ("plain", "engine", "bound")
-# What the profile's operations are, by the beginnings of their names; the first that fits.
+# Kinds of the operations in a profile, by prefixes of their names; the first match counts.
 KINDS = {
     "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::linear"),
     "batch norm": ("aten::native_batch_norm", "aten::cudnn_batch_norm", "aten::batch_norm"),
@@ -85,7 +83,7 @@ def poses_of(batch: int, device: torch.device) -> TrainingPoses:
 
 
 def plain_step(config: TrainConfig, device: torch.device) -> Callable[[Tensor], None]:
-    """The paper's step as one would write it first."""
+    """A straightforward implementation of the paper's step."""
     torch.manual_seed(0)
     G = Lifter(SKELETON, **lifter_arguments(config)).to(device)
     D = PoseDiscriminator(SKELETON, **asdict(config.model.discriminator)).to(device)
@@ -116,7 +114,7 @@ def plain_step(config: TrainConfig, device: torch.device) -> Callable[[Tensor], 
 
 
 def engine_step(config: TrainConfig, device: torch.device) -> Callable[[Tensor], None]:
-    """``selflift.train``'s step, batches drawn as in a run; the argument isn't looked at."""
+    """The step of ``selflift.train``, with batches drawn as in a run; ignores its argument."""
     poses = poses_of(config.trainer.batch_size, device)
     state = TrainState.create(config, SKELETON, device, num_people=20)
     batches = Batches(
@@ -243,14 +241,14 @@ def in_a_process(given: dict[str, Any]) -> dict[str, Any]:
     command = [sys.executable, __file__, "--child", json.dumps(given)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        told = done.stderr.strip().splitlines()
-        sys.exit(f"benchmark: {given}: {told[-1] if told else done.returncode}")
+        lines = done.stderr.strip().splitlines()
+        sys.exit(f"benchmark: {given}: {lines[-1] if lines else done.returncode}")
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
 
 def machine(device: str) -> str:
-    """What it ran on, in words."""
+    """Describe the machine."""
     name = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -307,7 +305,9 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=_count, default=3, help="processes of each variant")
     parser.add_argument("--repeats", type=_count, default=5, help="steps of each process")
     parser.add_argument("--warm-up", type=_count, default=2, help="steps before these")
-    parser.add_argument("--profile", action="store_true", help="name where the time goes")
+    parser.add_argument(
+        "--profile", action="store_true", help="print the shares of the time by operation"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
@@ -343,18 +343,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results.append(found)
         print(f"benchmark: width {width}, batch {batch}, threads {threads}: done", file=sys.stderr)
     text = table(results)
-    told = f"{machine(given.device)}; objective: {given.objective}"
-    print(f"{told}\n\n{text}")
+    setting = f"{machine(given.device)}; objective: {given.objective}"
+    print(f"{setting}\n\n{text}")
     for found in results if given.profile else ():
         for variant in ("plain", "engine"):
             shares = ", ".join(f"{k} {v:.0%}" for k, v in found[variant]["profile"].items())
             print(f"\nwidth {found['width']}, batch {found['batch']}, {variant}: {shares}")
     if given.json is not None:
         given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps({"machine": told, "results": results}, indent=2) + "\n")
+        given.json.write_text(json.dumps({"machine": setting, "results": results}, indent=2) + "\n")
     if given.markdown is not None:
         given.markdown.parent.mkdir(parents=True, exist_ok=True)
-        given.markdown.write_text(f"{told}\n\n{text}\n")
+        given.markdown.write_text(f"{setting}\n\n{text}\n")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""How fast poses are lifted, and how soon the first one is there.
+"""Measure the speed of lifting poses, and the time to the first pose.
 
     python scripts/benchmark_lifting.py
     python scripts/benchmark_lifting.py --width 256 1024 --threads 1 2 --json lifting.json
     python scripts/benchmark_lifting.py --device cuda --batch 65536 --poses 2000000
 
-Three rates, in one process, taken by turns: ``bound``, the network's matrix products alone in the
-precision that is used; ``network``, the lifter on normalised poses; ``pixels``, keypoints in pixels
-to poses in metres by ``PoseLifter``. Weights and poses are random. The cold start is that of a new
-process which loads the bundled weights and lifts one pose.
+Three rates, measured alternately in one process: ``bound``, only the network's matrix products in
+the precision that is used; ``network``, the lifter on normalised poses; ``pixels``, keypoints in
+pixels to poses in metres by ``PoseLifter``. Weights and poses are random. The cold start is that of
+a new process which loads the bundled weights and lifts one pose.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def started(code: str, repeats: int) -> list[float]:
     return found
 
 
-def told(values: Sequence[float]) -> str:
-    """The median, and half of the range in per cent of it."""
+def summary(values: Sequence[float]) -> str:
+    """Median, and half of the range in per cent of it."""
     middle = statistics.median(values)
     return f"{middle:,.0f} ± {50 * (max(values) - min(values)) / middle:.0f} %"
 
@@ -125,7 +125,7 @@ def main() -> None:
     print("| width | threads | precision | products alone, poses/s | network | pixels to metres |")
     print("| --- | --- | --- | --- | --- | --- |")
     for found in results:
-        cells = " | ".join(told(found[kind]) for kind in ("bound", "network", "pixels"))
+        cells = " | ".join(summary(found[kind]) for kind in ("bound", "network", "pixels"))
         print(f"| {found['width']} | {found['threads']} | {found['precision']} | {cells} |")
     cold = {
         "import selflift": started("import selflift", given.repeats),

@@ -39,42 +39,42 @@ IN_SDIST = (
     "docs/figures/*.png", "examples/*.ipynb", "examples/*.py", "scripts/*.py", "scripts/*.sh",
     "tests/*.js", "tests/*.py",
 )  # fmt: skip
-# Never, whatever the kind says.
+# Never included, whatever the kind.
 NEVER = ("*__pycache__*", "*.pt", "*.h5", "*.npz", "*/outputs/*", "*.pyc", "*/.*")
 LARGEST_BYTES = {"*.safetensors": 2 * 2**20, "*.ipynb": 2**21, "*": 2**18}
 
 
 def matches(name: str, kinds: Iterable[str]) -> bool:
-    """Whether a file's name is of one of the kinds."""
+    """Return whether a file's name is of one of the kinds."""
     return any(fnmatchcase(name, kind) for kind in kinds)
 
 
 def checkout(root: Path) -> set[str]:
     """A checkout's files, relative to it: those that git knows, or else those that are there."""
-    told = subprocess.run(
+    listed = subprocess.run(
         ["git", "-C", str(root), "ls-files", "-z"], capture_output=True, text=True
     )
-    if told.returncode == 0 and (root / ".git").exists():
-        return {name for name in told.stdout.split("\0") if name and (root / name).is_file()}
+    if listed.returncode == 0 and (root / ".git").exists():
+        return {name for name in listed.stdout.split("\0") if name and (root / name).is_file()}
     paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
     return {path.as_posix() for path in paths if path.suffix != ".pyc"}
 
 
 def expected_of_wheel(files: Iterable[str]) -> set[str]:
-    """What a wheel must hold of a checkout's files, its own information left out."""
+    """Files of a checkout that a wheel must contain, apart from its metadata."""
     package = {name.removeprefix("src/") for name in files if name.startswith("src/selflift/")}
     return package | {f"selflift/{name}" for name in files if name.startswith("configs/")}
 
 
 def expected_of_sdist(files: Iterable[str]) -> set[str]:
-    """What a source archive must hold of a checkout's files, PKG-INFO left out."""
+    """Files of a checkout that a source archive must contain, apart from PKG-INFO."""
     return {name for name in files if name in TOP or name.split("/")[0] in FOLDERS}
 
 
 def problems(
     held: Mapping[str, bytes], kinds: Iterable[str], expected: set[str], paths: Iterable[str]
 ) -> list[str]:
-    """What is wrong with an archive.
+    """List the errors of an archive.
 
     Args:
         held: Its files, by name.

@@ -55,7 +55,7 @@ def read_pins(path: Path) -> tuple[Pins, set[str], list[str]]:
 
 
 def applies(requirement: Requirement, extras: Iterable[str]) -> bool:
-    """Whether it is asked for on this machine, with these extras of what asks for it."""
+    """Return whether a requirement applies to this machine and these extras."""
     marker = requirement.marker
     return marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras))
 
@@ -92,7 +92,7 @@ def installed(
 
 
 def problems(pins: Pins, not_installed: set[str], versions: Mapping[str, str]) -> list[str]:
-    """Where pins and installed versions disagree."""
+    """List the pins that differ from the installed versions."""
     wrong = []
     for name in sorted((versions.keys() | pins.keys()) - FREE - not_installed):
         version = versions.get(name)
@@ -107,7 +107,7 @@ def problems(pins: Pins, not_installed: set[str], versions: Mapping[str, str]) -
 
 
 def declared(extras: set[str]) -> list[Requirement]:
-    """What the installed selflift asks for, itself and with these extras."""
+    """Requirements of the installed selflift, with these extras."""
     lines = metadata.requires("selflift") or []
     return [asked for asked in map(Requirement, lines) if applies(asked, extras)]
 
@@ -137,10 +137,10 @@ def main() -> None:
     else:
         wrong += problems(pins, not_installed, versions)
         wrong_oldest += not_the_lowest(oldest, declared(OLDEST_EXTRAS))
-    told = [f"{PINS.name}: {line}" for line in wrong]
-    told += [f"{OLDEST_PINS.name}: {line}" for line in wrong_oldest]
-    if told:
-        sys.exit("\n".join(told))
+    errors = [f"{PINS.name}: {line}" for line in wrong]
+    errors += [f"{OLDEST_PINS.name}: {line}" for line in wrong_oldest]
+    if errors:
+        sys.exit("\n".join(errors))
     print(f"{PINS.name} pins all {len(versions.keys() - FREE)} distributions that are here,")
     print(f"{OLDEST_PINS.name} the lowest versions of pyproject.toml.")
 

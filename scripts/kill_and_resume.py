@@ -1,13 +1,13 @@
-"""Kills a training again and again, and compares how it ends with one that was left alone.
+"""Kill and resume a training many times, and compare its result with an uninterrupted one.
 
     python scripts/kill_and_resume.py
     python scripts/kill_and_resume.py --kills 300 --seed 1 --folder lives
     python scripts/kill_and_resume.py --device cuda
 
-Every life of the run ends by SIGKILL: half of them at a random moment, half in the midst of a save,
-at a random one of the calls that it is made of. The next life goes on from the newest good
-checkpoint. Compared bit for bit: weights, averages, optimisers, bone lengths, the record of
-validations; everything that training can have is switched on. Exit status 1 if anything differs.
+The run is killed by SIGKILL, half of the times at a random moment and half within a save, at a
+random one of its system calls, and resumed from the newest good checkpoint. Weights, averages,
+optimisers, bone lengths and the history of validations are compared bit for bit, with every part of
+training switched on. Exit status 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from selflift.train import trainer
 from selflift.train.run_folder import holds_run
 from selflift.train.trainer import Run
 
-# The calls that a save is made of.
+# The system calls of a save.
 CALLS = ("fsync", "link", "replace", "chmod", "open", "close", "unlink")
 
 
@@ -63,11 +63,11 @@ def tiny(folder: Path, steps: int, device: str) -> TrainConfig:
 
 
 def live(config: TrainConfig, dies_at: int | None) -> int:
-    """One life of a run in a process of its own; its process number.
+    """Start or resume the run in a new process; returns its id.
 
     Args:
         config: The run's config.
-        dies_at: At which of the calls of its saves it kills itself; ``None``: at none.
+        dies_at: Number of the system call at which it kills itself; ``None`` for never.
     """
     child = os.fork()
     if child:
@@ -102,7 +102,7 @@ def _arm(calls: int) -> None:
 
 
 def outcome(folder: Path) -> dict[str, str]:
-    """What a run has ended with."""
+    """Digests of the result of a run."""
     last = checkpoint.load(folder / "checkpoints" / "last.pt")
     best = checkpoint.load(folder / "checkpoints" / "best.pt")
     metrics = json.loads((folder / "metrics.json").read_text())
@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--folder", help="where the runs go, and stay; default: a temporary one")
     given = parser.parse_args()
-    # Pictures take most of the time, and nothing depends on them.
+    # Figures take most of the time, and nothing depends on them.
     trainer.log_bodies = lambda *arguments: None
     folder = Path(given.folder or tempfile.mkdtemp())
     draw = random.Random(given.seed)
@@ -150,15 +150,15 @@ def main() -> None:
             elif status == 0:
                 break
             else:
-                sys.exit(f"kill_and_resume: a life ended with status {status} in '{parts}'")
+                sys.exit(f"kill_and_resume: a process ended with status {status} in '{parts}'")
         got = outcome(parts)
         left = [p.name for p in parts.rglob(".*.tmp")]
         if got != expected or left:
             differs += 1
             other = [name for name in expected if got.get(name) != expected[name]]
             print(f"differs in {', '.join([*other, *left])}: see '{parts}'")
-    told = ", ".join(f"{count} {where}" for where, count in sorted(killed.items()))
-    print(f"killed {sum(killed.values())} times ({told}); runs that ended otherwise: {differs}")
+    counts = ", ".join(f"{count} {where}" for where, count in sorted(killed.items()))
+    print(f"killed {sum(killed.values())} times ({counts}); runs that ended otherwise: {differs}")
     if not given.folder and not differs:
         shutil.rmtree(folder)
     sys.exit(1 if differs else 0)

@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", help="a checkpoint file, or a run folder (its best)")
     parser.add_argument("name", help="what selflift.load is to call it")
-    parser.add_argument("--poses", help="a pose set whose keypoints tell what rounding costs")
+    parser.add_argument("--poses", help="a pose set on which the error of rounding is measured")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where to put it")
     given = parser.parse_args()
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", given.name):

@@ -1,4 +1,4 @@
-"""What training on very large pose sets takes: memory, seconds to the first step, speed.
+"""Measure training on very large pose sets: memory, seconds to the first step, speed.
 
 Writes a made-up pose set (synthetic motion in four cameras, repeated with jitter until long enough;
 100 subjects, of whom two are for validation), trains on it in a process of its own and prints what
@@ -44,13 +44,13 @@ run = Run(config)
 loaded, after = time.perf_counter(), memory()
 moments = []
 run.train(stop=lambda step: moments.append(time.perf_counter()) or False)
-told = {
+report = {
     "imports_s": begun - started, "load_s": loaded - begun, "first_step_s": moments[0] - begun,
     "steps_per_s": (len(moments) - 21) / (moments[-1] - moments[20]),
     "imports_MiB": before, "load_MiB": after, "peak_MiB": memory(),
     "poses": len(run.batches.poses.x),
 }
-open(sys.argv[1], "w").write(json.dumps(told))
+open(sys.argv[1], "w").write(json.dumps(report))
 """
 
 
@@ -120,7 +120,7 @@ def main() -> None:
         print(f"written: {seconds:.0f} s, {size / 2**30:.2f} GiB")
     people = [f"P{i:03d}" for i in range(SUBJECTS)]
     val = people[-VALIDATION_SUBJECTS:]
-    told = options.folder / f"{name}.json"
+    report = options.folder / f"{name}.json"
     import tempfile
 
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -135,8 +135,8 @@ def main() -> None:
             arguments.append("model.lifter.confidences=true")
         if options.no_cameras:
             arguments.append("normalise.centre=translate")
-        subprocess.run([sys.executable, "-c", TRAIN, str(told), *arguments, *keys], check=True)
-    found = json.loads(told.read_text())
+        subprocess.run([sys.executable, "-c", TRAIN, str(report), *arguments, *keys], check=True)
+    found = json.loads(report.read_text())
     print(json.dumps({key: round(value, 2) for key, value in found.items()}))
 
 

@@ -1,4 +1,4 @@
-"""How long a full-size Human3.6M takes to convert, load and evaluate, and how much memory.
+"""Measure time and memory of converting, loading and evaluating a full-size Human3.6M.
 
 Writes a made-up file of the real one's size and layout (7 subjects, 527,000 frames, 32 joints, so
 2.1 million poses from four cameras), converts it as a user would, loads the result as training and
@@ -64,17 +64,17 @@ def write_raw(path: Path) -> None:
 
 def measured(title: str, *command: str) -> None:
     """Run a command, print how long it took and the most memory it held."""
-    with tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+") as output:
         started = time.perf_counter()
-        child = subprocess.Popen([sys.executable, *command], stdout=told)
+        child = subprocess.Popen([sys.executable, *command], stdout=output)
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - started
         if status:
             sys.exit(f"{title}: failed")
         cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
         print(f"{title}: {seconds:.0f} s ({cpu:.0f} CPU s), at most {peak:.2f} GiB")
-        told.seek(0)
-        print("".join(f"    {line}" for line in told.readlines()[-14:]))
+        output.seek(0)
+        print("".join(f"    {line}" for line in output.readlines()[-14:]))
 
 
 def main() -> None:

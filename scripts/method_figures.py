@@ -62,7 +62,7 @@ HALF_WIDTH, LOW, HIGH = 1.1, -1.42, 1.42
 
 
 class KnownLifter(Lifter):
-    """Answers with bodies that it was told, in turn, instead of lifting."""
+    """Returns given bodies in turn instead of lifting."""
 
     def __init__(self, answers: list[Tensor]) -> None:
         super().__init__(width=1, num_blocks=0)
@@ -377,7 +377,7 @@ def figure_sign() -> Figure:
 
 
 def figure_missing() -> Figure:
-    """Incomplete poses, and which joints of a random projection the second lift is not told."""
+    """Incomplete poses, and the joints of a random projection hidden from the second lift."""
     poses, clean, bodies = load()
     rows = [find(poses, "dance", 6, 1), find(poses, "lunge", 14, 0), find(poses, "wave", 14, 2)]
     fitted = Normaliser.fit(rays_of(poses, "rotate"), H36M_17, C, "rotate", "sample")
@@ -409,7 +409,7 @@ def figure_missing() -> Figure:
 
 
 def figure_adapter(run: Path) -> Figure:
-    """What an adapter did to poses whose clean truth is known: mean offsets, and distances."""
+    """Effect of an adapter on poses whose clean truth is known: mean offsets, and distances."""
     content = checkpoint.load(run / "checkpoints" / "last.pt")
     adapter = DomainAdapter.from_content(content)
     data = content.metadata["config"]["domain"]["data"]

@@ -1,4 +1,4 @@
-"""What mkdocs does to each page: docstrings' references become plain names."""
+"""Hook of mkdocs: turn references in docstrings into plain names."""
 
 from __future__ import annotations
 

@@ -5,11 +5,10 @@
     python scripts/reproduce.py cmu cmu-consistency cmu-adversary --jobs 2
     python scripts/reproduce.py ablation --jobs 2 --markdown ablation.md      # all of it
     python scripts/reproduce.py ablation --rows both temporal --views learned --inputs gt
-    python scripts/reproduce.py ablation --table-only                         # what is there
+    python scripts/reproduce.py ablation --table-only                         # only print
 
-A run that is there already (its evaluation is written) is not repeated; one that was interrupted is
-resumed. Each run is a process of its own, so its CPU time can be told, and one that fails leaves
-the others be.
+A run whose evaluation exists is not repeated; one that was interrupted is resumed. Each run is a
+separate process, so that its CPU time can be measured and a failure doesn't affect the others.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from typing import Any
 # The game and the cycle alone, at the paper's rate.
 CORE = ["loss.w_composite=0", "loss.w_bone=0", "optim.lr=2e-4"]
 PLAIN = ["experiment=cmu", *CORE]
-# Short runs that tell whether a fast path trains what the plain one does.
+# Short runs that compare fast paths with plain ones.
 SHORT = ["experiment=cmu", "trainer.steps=1500"]
 WIDE = [*SHORT, "model.lifter.width=512", "model.discriminator.width=512"]
 EACH_STEP = [*SHORT, "optim.discriminator_every=1"]
@@ -72,7 +71,7 @@ ROWS = {
         "1,500 steps, D asked once for both", [*EACH_STEP, "engine.one_pass=true"],
     ),
 }  # fmt: skip
-# Means over actions, but where the title says else.
+# Means over actions, except where the title says "over frames".
 COLUMNS = {
     "PA-MPJPE (proper)": "pa_mpjpe_mm",
     "over frames": "pa_mpjpe_mm over frames",
@@ -97,14 +96,13 @@ VIEWS = ("paper", "known", "learned")
 INPUTS = {"gt": "2D truth", "detected": "detector-like 2D"}
 ABLATION_COLUMNS = {"PA-MPJPE": "pa_mpjpe_mm", "N-MPJPE": "n_mpjpe_mm"}
 ABLATION_NUMBERS = (*ABLATION_COLUMNS.values(), "pa_mpjpe_reflected_mm")
-# Both files take a few kilobytes; nobody is as wrong.
-LONGEST_JSON, LONGEST_TOLD, MOST_MM = 2**22, 500, 1e9
-# The report and narrow intervals take longer than the lifting; so many resamples are the fewest.
+# Bounds on files and numbers; good files have a few kilobytes.
+MAX_JSON_BYTES, MAX_SHOWN, MAX_MM = 2**22, 500, 1e9
+# The report and narrow intervals take longer than the lifting; 100 resamples are the minimum.
 QUICK = ("report=false", "resamples=100")
-# A mirrored body fits the truth only by reflection. A flat one, or one that is merely bad, gains
-# a few per cent from it.
+# A mirrored body fits the truth only by reflection; a flat or a bad one gains a few per cent.
 MIRRORED = 0.8
-# Exit statuses of a process that was told to stop, by itself or by the signal.
+# Exit statuses of a process that was interrupted.
 INTERRUPTED = (130, 143, -2, -15)
 
 
@@ -124,26 +122,22 @@ class Run:
 
     @property
     def metrics(self) -> Path:
-        """What it ends with."""
+        """The result of the evaluation."""
         return self.folder / "eval_test" / "metrics.json"
 
     @property
     def resumable(self) -> bool:
-        """Whether its training has saved anything."""
+        """Return whether its training has saved a checkpoint."""
         return (self.folder / "checkpoints" / "last.pt").is_file()
 
     @property
     def record(self) -> Path:
-        """Where its overrides are kept."""
+        """The file of its overrides."""
         return self.folder / "overrides.json"
 
 
 def check(run: Run) -> None:
-    """Refuse a folder with a run of other overrides.
-
-    Raises:
-        ValueError: Naming the folder, what is expected and what was found.
-    """
+    """Raise a ``ValueError`` if the folder holds a run of other overrides."""
     if not (run.record.is_file() and (run.resumable or run.metrics.is_file())):
         return
     made = _json(run.record)
@@ -152,20 +146,15 @@ def check(run: Run) -> None:
     if made != list(run.train):
         raise ValueError(
             f"'{run.folder}': expected a run of {' '.join(run.train)}, got one of "
-            f"{ascii(' '.join(made)[:LONGEST_TOLD])[1:-1]}; choose another --output, or give the "
+            f"{ascii(' '.join(made)[:MAX_SHOWN])[1:-1]}; choose another --output, or give the "
             "overrides it was made with"
         )
 
 
 def make(run: Run, stop: threading.Event) -> bool:
-    """Train and evaluate one run, unless that is done.
+    """Train and evaluate one run, unless that is done; returns whether it failed.
 
-    Args:
-        run: The run.
-        stop: Once set, nothing more is begun; set here if the run is interrupted.
-
-    Returns:
-        Whether it has failed.
+    Nothing is begun once ``stop`` is set, which happens here if the run is interrupted.
     """
     if run.metrics.is_file() or stop.is_set():
         return False
@@ -187,8 +176,8 @@ def make(run: Run, stop: threading.Event) -> bool:
                 stop.set()
                 return False
             if status:
-                told = f"{' '.join(command)} failed; see {run.folder / 'log.txt'}"
-                print(f"reproduce: {told}", file=sys.stderr)
+                failed = f"{' '.join(command)} failed; see {run.folder / 'log.txt'}"
+                print(f"reproduce: {failed}", file=sys.stderr)
                 return True
     print(f"{run.folder}: done in {time.monotonic() - began:.0f} s", file=sys.stderr)
     return False
@@ -212,8 +201,8 @@ def ablation_table(results: dict[tuple[str, str, str], list[Path]], num_seeds: i
     """Markdown: a line per row; for each input and view, means over seeds and their spread.
 
     Args:
-        results: The metrics files there are, by row, view and input.
-        num_seeds: How many there should be of each; fewer are told in the cell.
+        results: Metrics files by row, view and input.
+        num_seeds: Expected number of each; a cell with fewer shows its own.
     """
     rows, views, inputs = (tuple(dict.fromkeys(names)) for names in zip(*results, strict=True))
     head, first = [], next(iter(ABLATION_COLUMNS))
@@ -225,7 +214,7 @@ def ablation_table(results: dict[tuple[str, str, str], list[Path]], num_seeds: i
         "Millimetres on the test split; mean ± standard deviation over seeds "
         f"(n={num_seeds}, unless a cell says otherwise)."
     )
-    told = ""
+    footnote = ""
     for row in rows:
         cells = []
         for given, view in product(inputs, views):
@@ -233,7 +222,7 @@ def ablation_table(results: dict[tuple[str, str, str], list[Path]], num_seeds: i
             found = [_means(path, ABLATION_NUMBERS) for path in files]
             if mirrored := sum(map(is_mirrored, found)):
                 mark += f" †{mirrored}"
-                told = (
+                footnote = (
                     " †k: k of the runs ended mirrored (with reflection, PA-MPJPE is below "
                     f"{MIRRORED:.0%} of the proper one), so that the mean says little."
                 )
@@ -242,11 +231,11 @@ def ablation_table(results: dict[tuple[str, str, str], list[Path]], num_seeds: i
             for key in ABLATION_COLUMNS.values():
                 cells.append(_cell([metrics[key] for metrics in found]) + mark)
         lines.append(f"| `{row}`: {ABLATION[row]} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", note + told])
+    return "\n".join([*lines, "", note + footnote])
 
 
 def is_mirrored(metrics: dict[str, float]) -> bool:
-    """Whether the bodies of a run are the mirror images of what they should be."""
+    """Return whether the bodies of a run are mirror images of the true ones."""
     return metrics["pa_mpjpe_reflected_mm"] < MIRRORED * metrics["pa_mpjpe_mm"]
 
 
@@ -261,7 +250,7 @@ def _means(path: Path, names: Iterable[str]) -> dict[str, float]:
     """The headline means of the one checkpoint in a metrics.json.
 
     Raises:
-        ValueError: If the file is none of ``selflift eval``, or lacks a number of the tables.
+        ValueError: If ``selflift eval`` didn't write the file, or a number is missing.
     """
     content = _json(path)
     try:
@@ -284,18 +273,18 @@ def _means(path: Path, names: Iterable[str]) -> dict[str, float]:
 
 def _json(path: Path) -> Any:
     try:
-        if path.stat().st_size > LONGEST_JSON:
+        if path.stat().st_size > MAX_JSON_BYTES:
             raise ValueError("it is too long")
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
-            f"'{path}': expected JSON, got a damaged file ({type(error).__name__}: "
+            f"'{path}': expected JSON, got a corrupt file ({type(error).__name__}: "
             f"{str(error)[:100]!r}); remove it to repeat the run"
         ) from error
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < MOST_MM:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < MAX_MM:
         raise ValueError(f"expected a number, got {str(value)[:40]!r}")
     return float(value)
 
@@ -333,7 +322,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _plan(given: argparse.Namespace) -> dict[str | tuple[str, str, str], list[Run]]:
-    """What is asked for: by the row's name, or by the ablation's row, view and input."""
+    """The requested runs, by the row's name, or by the ablation's row, view and input."""
     planned: dict[str | tuple[str, str, str], list[Run]] = {}
     extra = tuple(given.override)
     for name in ROWS:
@@ -360,7 +349,7 @@ def _plan(given: argparse.Namespace) -> dict[str | tuple[str, str, str], list[Ru
 
 
 def _make_all(runs: list[Run], jobs: int) -> bool:
-    """Make what is missing; whether all of it is there at the end."""
+    """Run what is missing; returns whether all of it succeeded."""
     stop = threading.Event()
     with ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(make, run, stop) for run in runs]

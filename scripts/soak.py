@@ -1,7 +1,7 @@
-"""Whether a long training grows: its memory, open files, threads and what it writes.
+"""Check that a long training doesn't grow in memory, open files, threads or files written.
 
-Trains a narrow lifter for many steps, with validations and pictures as usual, samples the process
-now and then and fits a line to each quantity after the first tenth:
+Trains a narrow lifter for many steps, with validations and figures, samples the process
+regularly and fits a line to each quantity after the first tenth:
 
     python scripts/soak.py FOLDER [--steps 120000] [--every 500] [--minutes M] [key=value ...]
 
@@ -37,7 +37,7 @@ PER = 10_000
 
 
 def sample(folder: Path) -> dict[str, float]:
-    """What the process holds and what its run folder takes."""
+    """Resources of the process and the size of its run folder."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     last = folder / "checkpoints" / "last.pt"
     return {
@@ -104,8 +104,8 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- |")
     for name in (key for key in later[0] if key not in ("step", "seconds")):
         values = [one[name] for one in later]
-        told = (values[0], values[-1], min(values), max(values))
-        numbers = " | ".join(f"{value:.2f}" for value in told)
+        summary = (values[0], values[-1], min(values), max(values))
+        numbers = " | ".join(f"{value:.2f}" for value in summary)
         print(f"| {name} | {numbers} | {growth(samples, name):+.3f} |")
     metrics = options.folder / "run" / "metrics.json"
     print(f"\nmetrics.json: {metrics.stat().st_size / 1024:.0f} KiB")

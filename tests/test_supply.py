@@ -137,7 +137,7 @@ def test_an_ignored_one_that_is_gone_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (told(SKIPPED, SKIPPED), "tells no advisories"),
+        (told(SKIPPED, SKIPPED), "has no advisories"),
         ("import sys\nsys.exit('long\\nno route to host')", "gave no result (no route to host)"),
         ("exit(3)", "gave no result (exit status 3)"),
     ],
