@@ -1,4 +1,4 @@
-"""Networks from what a file tells of them; a file may tell anything."""
+"""Build networks from the arguments and weights of an untrusted file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ KINDS: dict[str, tuple[type, ...]] = {
 
 
 def network_of(kind: type[Network], arguments: object, weights: Mapping[str, Tensor]) -> Network:
-    """A network with the weights of a file.
+    """Build a network with the weights of a file.
 
-    Nothing is allocated for a network that the weights don't fit, however large it is said to be.
+    Nothing is allocated for a network that the weights don't fit, whatever size the file names.
 
     Args:
         kind: The network's class, whose arguments are plain values.
@@ -46,12 +46,12 @@ def network_of(kind: type[Network], arguments: object, weights: Mapping[str, Ten
 
 
 def fits_in(number: float) -> bool:
-    """Whether a number is finite and one that others than Python know."""
+    """Return whether a number is finite and fits outside Python."""
     return abs(number) <= LARGEST
 
 
 def _check(kind: type[nn.Module], arguments: Mapping[str, Any], most: int) -> None:
-    """Refuse values of another type than declared, no numbers, and more blocks than tensors."""
+    """Raise for values of undeclared types or out of range, and more blocks than tensors."""
     expected = inspect.signature(kind).parameters
     for name, value in arguments.items():
         if name not in expected:
