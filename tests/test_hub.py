@@ -150,7 +150,7 @@ def test_a_config_that_was_changed_is_refused(folder: Path) -> None:
 def test_damaged_weights_are_refused(folder: Path) -> None:
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[:-1])
-    assert "damaged, cut short" in refused(folder)
+    assert "corrupt, cut short" in refused(folder)
 
 
 def test_without_the_extra_a_line_names_it() -> None:

@@ -146,7 +146,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_a_truncated_file_is_refused(path: Path, share: float) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(CheckpointError, match="last.pt': expected a selflift checkpoint.*damaged"):
+    with pytest.raises(CheckpointError, match="last.pt': expected a selflift checkpoint.*corrupt"):
         load(path)
 
 
@@ -164,7 +164,7 @@ def test_a_flipped_bit_in_the_weights_is_refused(path: Path) -> None:
     damaged = bytearray(path.read_bytes())
     damaged[damaged.index(weight) + 100] ^= 0x01
     path.write_bytes(damaged)
-    with pytest.raises(CheckpointError, match="last.pt': expected a selflift checkpoint.*damaged"):
+    with pytest.raises(CheckpointError, match="last.pt': expected a selflift checkpoint.*corrupt"):
         load(path)
 
 
@@ -185,7 +185,7 @@ def test_flipped_bits_anywhere_never_pass_unnoticed_into_the_weights(path: Path)
 
 def test_text_is_refused(path: Path) -> None:
     path.write_text("not a checkpoint\n" * 100)
-    with pytest.raises(CheckpointError, match="damaged, cut short or something else"):
+    with pytest.raises(CheckpointError, match="corrupt, cut short or something else"):
         load(path)
 
 

@@ -1,4 +1,4 @@
-r"""Checkpoint files, format version 1, of two kinds. Knows files and plain values; no network.
+r"""Checkpoint files, format version 1, of two kinds.
 
 **A checkpoint of training** (``.pt``) is a zip archive written by ``torch.save`` that holds one
 dictionary of plain values and tensors:
@@ -9,7 +9,7 @@ dictionary of plain values and tensors:
 ``metadata``    JSON text: selflift's version, the lifter's constructor arguments, the
                 normalisation, the resolved config, step, the depth sign and how it was settled
 ``lifter``      the lifter's weights for inference, name -> tensor
-``state``       all that training needs to go on, or nothing; nested dictionaries of plain values
+``state``       the training state, or nothing; nested dictionaries of plain values
                 and tensors
 ``sha256``      of the three before, see :func:`~selflift.checkpoint.archive.digest`
 ==============  ===================================================================================
@@ -69,7 +69,7 @@ def load(path: str | Path) -> Checkpoint:
     """Read a checkpoint of training, or weights for inference (``.safetensors``).
 
     Raises:
-        CheckpointError: If the file is missing, damaged, foreign or of a newer format.
+        CheckpointError: If the file is missing, corrupt, foreign or of a newer format.
     """
     path = Path(path)
     if not path.is_file():

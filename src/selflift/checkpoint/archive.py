@@ -20,10 +20,11 @@ from selflift.checkpoint.content import (
     Checkpoint,
     CheckpointError,
     DamagedError,
+    check_archive,
+    check_record,
     in_a_line,
     unwritten,
 )
-from selflift.checkpoint.record import check_archive, check_record
 from selflift.files.atomic_write import atomic_path
 from selflift.files.untrusted import UntrustedError
 
@@ -67,7 +68,7 @@ def save(path: str | Path, content: Checkpoint, keep: bool = False) -> None:
 
 
 def previous(path: Path) -> Path:
-    """Where the one before ``path`` is kept: ``last.pt`` has ``last.previous.pt``."""
+    """Return where the one before ``path`` is kept: ``last.previous.pt`` for ``last.pt``."""
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
@@ -87,7 +88,7 @@ def _keep(path: Path, place: Path) -> None:
     link.unlink(missing_ok=True)
 
 
-# What the checksum is of, in this order.
+# Covered by the checksum, in this order.
 DIGESTED = ("metadata", "lifter", "state")
 
 
@@ -95,7 +96,7 @@ def load(path: Path) -> Checkpoint:
     """Read a file that is there.
 
     Raises:
-        DamagedError: If it is damaged, cut short or foreign.
+        DamagedError: If it is corrupt, cut short or foreign.
         CheckpointError: If it may not be read, or is of a newer format.
     """
     try:
@@ -111,7 +112,7 @@ def load(path: Path) -> Checkpoint:
     if not _is_whole(path):
         raise _damaged(
             path,
-            "a file that is damaged, cut short or something else",
+            "a file that is corrupt, cut short or something else",
             "selflift checkpoint (a zip archive)",
         )
     try:
@@ -122,7 +123,7 @@ def load(path: Path) -> Checkpoint:
         check_record(record, path.stat().st_size)
     except Exception as error:  # torch raises many kinds; all mean that the file is not ours
         raise _damaged(
-            path, f"a file that can't be read safely ({type(error).__name__}{_told(error)})"
+            path, f"a file that can't be read safely ({type(error).__name__}{_reason(error)})"
         ) from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise DamagedError(
@@ -152,7 +153,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def load_newest(path: Path) -> tuple[Checkpoint, list[str]]:
-    """Read a checkpoint, or the one that was kept beside it if it is damaged, foreign or gone.
+    """Read a checkpoint, or the one that was kept beside it if it is corrupt, foreign or gone.
 
     Returns:
         The checkpoint, whose ``path`` says which it is, and why the one before was passed over: a
@@ -178,7 +179,7 @@ def load_newest(path: Path) -> tuple[Checkpoint, list[str]]:
 
 
 def digest(value: Any) -> str:
-    """The SHA-256 of nested plain values and tensors, in hexadecimal.
+    """Return the SHA-256 of nested plain values and tensors, in hexadecimal.
 
     Raises:
         TypeError: If there is something else among them.
@@ -208,18 +209,18 @@ def digest(value: Any) -> str:
     return found.hexdigest()
 
 
-def _told(error: Exception) -> str:
-    """What is known of a file that was refused here; torch's own messages advise to run it."""
+def _reason(error: Exception) -> str:
+    """Return the reason of our own checks; torch's messages advise to run the file."""
     return f": {error}" if isinstance(error, UntrustedError) else ""
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether the file is a zip archive whose checksums hold; torch's reader ignores them."""
+    """Return whether it is a zip archive whose checksums hold; torch's reader ignores them."""
     try:
         with zipfile.ZipFile(path) as archive:
             check_archive(archive)
             return archive.testzip() is None
-    except Exception:  # a damaged archive raises many kinds, depending on where it is damaged
+    except Exception:  # a corrupt archive raises many kinds, depending on the place
         return False
 
 

@@ -91,7 +91,7 @@ def load(path: Path) -> Checkpoint:
     """Read a file that is there.
 
     Raises:
-        CheckpointError: If it is damaged, foreign or of a newer format.
+        CheckpointError: If it is corrupt, foreign or of a newer format.
     """
     _check_header_length(path)
     try:
@@ -109,7 +109,7 @@ def load(path: Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name).clone() for name in kinds}
     except CheckpointError:
         raise
-    except Exception as error:  # the library raises several kinds; all mean that it is damaged
+    except Exception as error:  # the library raises several kinds; all mean that it is corrupt
         raise _damaged(path, in_a_line(error)) from error
     if digest(about["metadata"], tensors) != about["sha256"]:
         raise _damaged(path, "its checksum differs")
@@ -127,7 +127,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def digest(text: str, tensors: Mapping[str, Tensor]) -> str:
-    """The checksum of a file; see the package's docstring.
+    """Return the checksum of a file; see the package's docstring.
 
     Args:
         text: The metadata.
@@ -166,7 +166,7 @@ def _bytes(tensor: Tensor) -> memoryview:
 
 
 def _check_header_length(path: Path) -> None:
-    """Refuse a header that is longer than the file, or than any of ours, before it is read."""
+    """Raise for a header longer than the file, or than any of ours, before it is read."""
     try:
         size = os.path.getsize(path)
         with open(path, "rb") as file:
@@ -202,5 +202,5 @@ def _check_format(path: Path, about: Mapping[str, str]) -> None:
 def _damaged(path: Path, reason: str) -> CheckpointError:
     return CheckpointError(
         f"checkpoint '{path}': expected weights written by selflift (safetensors), got a file that "
-        f"is damaged, cut short or something else ({reason}); copy or download it again"
+        f"is corrupt, cut short or something else ({reason}); copy or download it again"
     )

@@ -72,12 +72,13 @@ def walk(path: str, _: list[str]) -> list[str]:
 
     def look(name: str, item: Any) -> None:
         known = isinstance(item, h5py.Dataset) and _is_inside(item) and item.shape is not None
-        if known and is_text(item.dtype) and item.ndim < 2:
-            Hdf5File(file, size, most).texts(name)
+        with suppress(TypeError):  # a type that NumPy doesn't know, and that is never read
+            if known and is_text(item.dtype) and item.ndim < 2:
+                Hdf5File(file, size, most).texts(name)
 
     with h5py.File(path, "r") as file:
         for name in file.attrs:
-            with suppress(UntrustedError, TypeError):  # of another type, and never read
+            with suppress(UntrustedError, TypeError):  # of a type that is never read
                 Attributes(file.attrs)[name]
         file.visititems(look)
     return []

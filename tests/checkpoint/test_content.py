@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def save(path: Path, tensor: Any, **state: Any) -> None:
-    # Without a checksum, as whoever means harm may write it.
+    # Without a checksum, as an attacker may write it.
     record = {
         "format": checkpoint.FORMAT, "version": checkpoint.VERSION, "metadata": "{}",
         "lifter": {"weight": NUMBERS}, "state": {"tensor": tensor, **state},
