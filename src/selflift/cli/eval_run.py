@@ -9,7 +9,7 @@ from typing import Any
 
 from selflift.config import EvalConfig
 from selflift.evaluate.gallery import example_poses
-from selflift.evaluate.outputs import as_json, tell, write
+from selflift.evaluate.outputs import as_json, report_text, write
 from selflift.evaluate.report import write_report
 from selflift.evaluate.run_evaluation import Results, run_evaluation
 from selflift.viz import figure_poses, save_figure
@@ -31,7 +31,7 @@ def run(config: EvalConfig) -> dict[str, Any]:
     results = run_evaluation(config)
     names = ", ".join(str(model.path) for model in results.models.values())
     print(f"{names}, {results.origin.words}\n")
-    print(tell(results))
+    print(report_text(results))
     files = {**write(results), **_pictures(config, results)}
     print("\n" + "\n".join(f"{what + ':':<10}{where}" for what, where in files.items()))
     return as_json(results)
