@@ -1,4 +1,4 @@
-"""What may explain an error, against the rig that filmed."""
+"""Covariates against the rig that filmed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From pixels to errors: true depths score 0, mirrored ones show, the baseline stands alone."""
+"""Pixels to errors: true depths score 0, mirrored ones show, the baseline stands alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which poses are shown."""
+"""Choice of the poses that are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation finds out before it measures: the checkpoint, the data."""
+"""Inputs of an evaluation: the checkpoint, the data."""
 
 from __future__ import annotations
 

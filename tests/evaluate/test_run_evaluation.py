@@ -18,7 +18,7 @@ from selflift.cli import eval
 from selflift.config import DataConfig, EvalConfig, EvalDataConfig, SubjectsConfig
 from selflift.data.pose_set import Labels, PoseSet
 from selflift.data.rays import rays_of
-from selflift.evaluate.outputs import entries, tell, write
+from selflift.evaluate.outputs import entries, report_text, write
 from selflift.evaluate.run_evaluation import labels, output_folder, run_evaluation
 from selflift.geometry.normalise import Normaliser
 from selflift.lift import bundled_weights
@@ -143,7 +143,7 @@ def test_seeds_are_averaged_and_others_compared(save_run, tmp_path: Path) -> Non
     difference = second - first
     expected = (difference[walk].mean() + difference[~walk].mean()) / 2
     assert result.comparisons["other"].metrics["n_mpjpe_mm"].difference == pytest.approx(expected)
-    told = tell(results)
+    told = report_text(results)
     assert "mean (2 seeds)" in told and "other - seed0: pa_mpjpe_mm" in told
 
 
@@ -210,7 +210,7 @@ def test_a_set_without_truth_gets_what_can_be_known(
     assert results.protocols == []
     numbers = results.label_free["run"].per_set
     assert numbers["consistency_3d_pct"] > 0
-    assert "what 2D alone tells" in tell(results)
+    assert "what 2D alone tells" in report_text(results)
     write(results)
     folder = tmp_path / "run" / "eval_flat"
     assert {p.name for p in folder.iterdir()} == {"metrics.json"}

@@ -13,7 +13,8 @@ import pytest
 from selflift.evaluate.catalogue import ALIGNMENTS, METRICS
 from selflift.evaluate.outputs import CSV_COLUMNS, csv_rows
 from selflift.evaluate.protocols import PROTOCOLS, Protocol
-from selflift.evaluate.statistics import Summary, over_seeds, summarise
+from selflift.evaluate.statistics import over_seeds, summarise
+from selflift.evaluate.summary import Summary
 from selflift.evaluate.tables import latex_table, markdown_table, text_table
 
 PLAIN = PROTOCOLS["plain"]

@@ -57,12 +57,12 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         OSError: If a file can't be written.
     """
     with importing():
-        from selflift.evaluate.outputs import as_json, tell, write
+        from selflift.evaluate.outputs import as_json, report_text, write
         from selflift.evaluate.run_evaluation import run_evaluation
     results = run_evaluation(config)
     names = ", ".join(str(model.path) for model in results.models.values())
     print(f"{names}, {results.origin.words}\n")
-    print(tell(results))
+    print(report_text(results))
     files = {**write(results), **_pictures(config, results)}
     print("\n" + "\n".join(f"{what + ':':<10}{where}" for what, where in files.items()))
     return as_json(results)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from selflift.evaluate.catalogue import METRICS, Metric
     from selflift.evaluate.evaluation import Evaluation, evaluate, score
-    from selflift.evaluate.lifted_set import Lifted, lift_set
+    from selflift.evaluate.lifted_set import LiftedSet, lift_set
     from selflift.evaluate.metrics import mpjpe, n_mpjpe, pa_mpjpe
     from selflift.evaluate.protocols import PROTOCOLS, Protocol
     from selflift.evaluate.statistics import summarise
     from selflift.evaluate.without_truth import Unlabelled, assess
 
 __all__ = [
-    "METRICS", "PROTOCOLS", "Evaluation", "Lifted", "Metric", "Protocol", "Unlabelled", "assess",
+    "METRICS", "PROTOCOLS", "Evaluation", "LiftedSet", "Metric", "Protocol", "Unlabelled", "assess",
     "evaluate", "lift_set", "mpjpe", "n_mpjpe", "pa_mpjpe", "score", "summarise",
 ]  # fmt: skip
 
@@ -23,7 +23,7 @@ __all__ = [
 _HOMES = {
     "catalogue": ("METRICS", "Metric"),
     "evaluation": ("Evaluation", "evaluate", "score"),
-    "lifted_set": ("Lifted", "lift_set"),
+    "lifted_set": ("LiftedSet", "lift_set"),
     "metrics": ("mpjpe", "n_mpjpe", "pa_mpjpe"),
     "protocols": ("PROTOCOLS", "Protocol"),
     "statistics": ("summarise",),

@@ -26,7 +26,7 @@ BLOCK = 4_000_000
 
 
 class Cells(NamedTuple):
-    """What is drawn: the poses that one clip has of one action.
+    """Units that are drawn: the poses that one clip has of one action.
 
     Attributes:
         action: Number of each cell's action, ``(C,)``.

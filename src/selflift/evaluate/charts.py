@@ -10,7 +10,7 @@ import base64
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -23,7 +23,7 @@ HISTOGRAM_BINS, DENSITY_BINS, TREND_BINS = 60, 36, 12
 TAIL = 0.005
 NAME_LENGTH = 24
 INCHES = (4.6, 3.3)
-STYLE = {
+STYLE: dict[Any, Any] = {
     # One salt and no date: the same data give the same bytes.
     "svg.hashsalt": "selflift", "svg.fonttype": "none", "text.parse_math": False,
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,

@@ -1,4 +1,4 @@
-"""What may explain an error: where the camera stood, how deep the pose is, how fast it moves."""
+"""Covariates of the errors: the camera's elevation and distance, depth extent and speed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MM_PER_M = 1000.0
 
 
 def elevation_deg(poses: PoseSet) -> np.ndarray | None:
-    """How steeply the person is seen, ``(N,)`` degrees, below 0 where the camera looks down.
+    """Elevation of the view, ``(N,)`` degrees, below 0 where the camera looks down.
 
     It is the elevation of the line from the camera to the root, which is the optical axis of the
     virtual camera that looks at the root. ``None`` without 3D or the cameras' rotations.
@@ -25,7 +25,7 @@ def elevation_deg(poses: PoseSet) -> np.ndarray | None:
 
 
 def distance_m(poses: PoseSet) -> np.ndarray | None:
-    """From the camera to the root, ``(N,)`` metres; ``None`` without 3D."""
+    """Distance from the camera to the root, ``(N,)`` metres; ``None`` without 3D."""
     if poses.poses_3d is None:
         return None
     return np.linalg.norm(poses.poses_3d[:, poses.skeleton.root], axis=-1) / MM_PER_M

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from selflift.data.pose_set import PoseSet
 from selflift.data.streams import streams
-from selflift.evaluate.lifted_set import Lifted, lift_set
+from selflift.evaluate.lifted_set import LiftedSet, check_legs, lift_set
 from selflift.evaluate.metrics import (
     auc,
     check_scorable,
@@ -111,8 +111,8 @@ def evaluate(
     return score(lifted, poses, skeleton_height_mm, mm_per_unit, joints)
 
 
-def scale_of(lifted: Lifted, poses: PoseSet) -> float:
-    """Millimetres per unit of the lifter: the one factor that fits a (training) set best.
+def scale_of(lifted: LiftedSet, poses: PoseSet) -> float:
+    """Fit the millimetres per unit of the lifter: the one factor that fits a (training) set best.
 
     Raises:
         ValueError: If the set has no 3D truth.
@@ -121,7 +121,7 @@ def scale_of(lifted: Lifted, poses: PoseSet) -> float:
 
 
 def truth_of(poses: PoseSet) -> Float[Tensor, "N J 3"]:
-    """Root-centred truth in the camera's axes, mm.
+    """Take the root-centred truth in the camera's axes, mm.
 
     Raises:
         ValueError: If the set has no 3D truth.
@@ -136,20 +136,13 @@ def truth_of(poses: PoseSet) -> Float[Tensor, "N J 3"]:
 
 
 def score(
-    lifted: Lifted,
+    lifted: LiftedSet,
     poses: PoseSet,
     skeleton_height_mm: float = 1600.0,
     mm_per_unit: float | None = None,
     joints: Sequence[int] | None = None,
 ) -> Evaluation:
     """Measure predictions against the truth; see :func:`evaluate`.
-
-    Args:
-        lifted: Predictions for these poses.
-        poses: The poses, with their truth.
-        skeleton_height_mm: See :func:`evaluate`.
-        mm_per_unit: See :func:`scale_of`.
-        joints: See :func:`evaluate`.
 
     Raises:
         ValueError: As :func:`evaluate`.
@@ -260,11 +253,7 @@ def _check(poses: PoseSet, skeleton_height_mm: float) -> None:
     if len(poses) == 0:
         raise ValueError("poses: expected at least one pose, got an empty set; check the split")
     truth_of(poses)
-    if len(poses.skeleton.legs) != 2:
-        raise ValueError(
-            f"skeleton '{poses.skeleton.name}': expected two legs (hip, knee, ankle), which give "
-            f"the body's height, got {len(poses.skeleton.legs)}; name them in Skeleton.legs"
-        )
+    check_legs(poses.skeleton)
     if not 0 < skeleton_height_mm < float("inf"):
         raise ValueError(
             f"skeleton_height_mm: expected a length above 0, got {skeleton_height_mm}; an adult's "

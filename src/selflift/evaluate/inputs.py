@@ -1,4 +1,4 @@
-"""What an evaluation is about: which poses, and whether they suit the checkpoint."""
+"""Inputs of an evaluation: the poses, and checks that they suit the checkpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from selflift.lift import Model
 
 @dataclass(frozen=True)
 class Origin:
-    """Where poses are from.
+    """Source of the poses.
 
     Attributes:
         words: In words.
@@ -29,7 +29,7 @@ class Origin:
 
 
 def load_poses(config: EvalConfig, model: Model) -> tuple[PoseSet, Origin]:
-    """The poses to evaluate on, and where they are from.
+    """Load the poses to evaluate on.
 
     Raises:
         ValueError: If the data are missing, or subjects are named that would not be chosen.
@@ -57,7 +57,7 @@ def _check_subjects(config: EvalConfig, got: str) -> None:
 
 
 def check_like_training(model: Model, poses: PoseSet) -> None:
-    """Refuse poses whose unit is not that of the model's training.
+    """Raise for poses whose unit is not that of the model's training.
 
     Raises:
         ValueError: If one has cameras and the other has not, and one scale is meant to serve both.
@@ -71,7 +71,7 @@ def check_like_training(model: Model, poses: PoseSet) -> None:
 
 
 def resolve_data(config: EvalConfig, metadata: Mapping[str, Any]) -> DataConfig:
-    """The data to evaluate on: those of the checkpoint's training, unless the config says else.
+    """Resolve the data: those of the checkpoint's training, unless the config differs.
 
     Args:
         config: Each entry of ``config.data`` that is not ``None`` replaces the checkpoint's; the

@@ -1,4 +1,4 @@
-"""What a lifter makes of a set of poses: predictions in the real camera's axes.
+"""Lift a set of poses: predictions in the real camera's axes.
 
     pixels -> rays -> centre, scale -> lift -> subtract the root -> the real camera's axes
 
@@ -20,10 +20,11 @@ from selflift.data.rays import confidences_of, rays_of
 from selflift.geometry.camera import backproject
 from selflift.geometry.normalise import Normalised, Normaliser
 from selflift.models import Lifter
+from selflift.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
-class Lifted:
+class LiftedSet:
     """Predictions for a set, in the set's order.
 
     Attributes:
@@ -36,7 +37,7 @@ class Lifted:
     flat: np.ndarray
     elevation_rad: np.ndarray | None
 
-    def __getitem__(self, which: np.ndarray) -> Lifted:
+    def __getitem__(self, which: np.ndarray) -> LiftedSet:
         own = self.elevation_rad
         return replace(
             self,
@@ -53,7 +54,7 @@ def lift_set(
     poses: PoseSet,
     batch_size: int = 8192,
     device: torch.device | str = "cpu",
-) -> Lifted:
+) -> LiftedSet:
     """Lift a set of poses.
 
     Args:
@@ -68,16 +69,7 @@ def lift_set(
         ValueError: If the set is empty, of another skeleton, incomplete or without needed cameras,
             or the batch size is out of range.
     """
-    if len(poses) == 0:
-        raise ValueError("poses: expected at least one pose, got an empty set; check the split")
-    if poses.skeleton != lifter.skeleton:
-        raise ValueError(
-            f"poses: expected the lifter's skeleton '{lifter.skeleton.name}' "
-            f"({lifter.skeleton.num_joints} joints), got '{poses.skeleton.name}' "
-            f"({poses.skeleton.num_joints} joints); convert the poses"
-        )
-    if batch_size < 1:
-        raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
+    check_liftable(lifter, poses, batch_size)
     skeleton = poses.skeleton
     # The same numbers but for rounding, in less time; never in lower precision.
     lifter = lifter.to(device).for_inference("float32")
@@ -97,7 +89,30 @@ def lift_set(
         if out.elevation_rad is not None:
             elevations.append(out.elevation_rad.cpu())
     elevation = torch.cat(elevations).numpy() if elevations else None
-    return Lifted(lifted, flat, elevation)
+    return LiftedSet(lifted, flat, elevation)
+
+
+def check_liftable(lifter: Lifter, poses: PoseSet, batch_size: int) -> None:
+    """Raise ``ValueError`` for an empty set, another skeleton, or a bad batch size."""
+    if len(poses) == 0:
+        raise ValueError("poses: expected at least one pose, got an empty set; check the split")
+    if poses.skeleton != lifter.skeleton:
+        raise ValueError(
+            f"poses: expected the lifter's skeleton '{lifter.skeleton.name}' "
+            f"({lifter.skeleton.num_joints} joints), got '{poses.skeleton.name}' "
+            f"({poses.skeleton.num_joints} joints); convert the poses"
+        )
+    if batch_size < 1:
+        raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
+
+
+def check_legs(skeleton: Skeleton) -> None:
+    """Raise ``ValueError`` for a layout without the two legs that give the body's height."""
+    if len(skeleton.legs) != 2:
+        raise ValueError(
+            f"skeleton '{skeleton.name}': expected two legs (hip, knee, ankle), which give "
+            f"the body's height, got {len(skeleton.legs)}; name them in Skeleton.legs"
+        )
 
 
 def _to_camera(seen: Normalised, X: Float[Tensor, "N J 3"], root: int) -> Float[Tensor, "N J 3"]:

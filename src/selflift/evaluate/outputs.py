@@ -103,7 +103,7 @@ def write(results: Results) -> dict[str, Path]:
     """Write all files.
 
     Returns:
-        What each is -> where it is.
+        Kind of file -> path.
 
     Raises:
         OSError: If one can't be written; earlier files of these names are intact.
@@ -188,7 +188,7 @@ def _lines(label: str, entry: Summary | SeedSummary) -> Iterator[tuple[str, str,
 
 
 def _errors(group: h5py.Group, result: ProtocolResult) -> None:
-    """Which pose it is, and its errors by every metric with every checkpoint."""
+    """Write the identity of each pose, and its errors by every metric and checkpoint."""
     packed = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
     poses = result.poses
     for name in LABELS:
@@ -207,8 +207,8 @@ def _text(path: Path, content: str) -> None:
         temporary.write_text(content, encoding="utf-8")
 
 
-def tell(results: Results) -> str:
-    """What the terminal shows: tables, comparisons, what can be known without truth."""
+def report_text(results: Results) -> str:
+    """Format the terminal's report: tables, comparisons, and the numbers without truth."""
     parts = [
         f"{result.protocol.name}: {result.protocol.about}\n\n"
         f"{text_table(entries(result), result.protocol)}{_warnings(result)}{_compared(result)}"

@@ -1,4 +1,4 @@
-r"""Is it a body? What anatomy says of lifted poses, without their truth.
+r"""Plausibility of lifted poses by anatomy, without their truth.
 
 Bones keep their lengths while a person moves, all people have much the same proportions, and knees
 bend forward. Each is measured pose by pose. Lengths are taken relative to the height of the same
@@ -28,7 +28,7 @@ MIN_KNEE_OFFSET = 1e-5
 
 
 class Knees(NamedTuple):
-    """Which way the knees of each pose bend.
+    """Direction in which the knees of each pose bend.
 
     Attributes:
         score: ``(N,)``: +1 when both bend forward, -1 when both bend backward, a bent knee counting
@@ -42,7 +42,7 @@ class Knees(NamedTuple):
 
 
 def knees(X: Float[Tensor, "N J 3"], skeleton: Skeleton) -> Knees:
-    """Which way the knees of each pose bend.
+    """Direction in which the knees of each pose bend.
 
     ``score`` is :func:`selflift.geometry.anatomy.knee_score` of the one pose.
 
@@ -83,7 +83,7 @@ def proportions(X: Float[Tensor, "N J 3"], skeleton: Skeleton) -> Float[Tensor, 
 
 
 def deviation_from_median(lengths: np.ndarray) -> np.ndarray:
-    """How far the proportions of each pose are from those of the set's typical pose.
+    """Deviation of the proportions of each pose from those of the set's typical pose.
 
     Args:
         lengths: ``(N, bones)``, see :func:`proportions`.
@@ -101,11 +101,11 @@ def deviation_from_median(lengths: np.ndarray) -> np.ndarray:
 
 
 def variation(lengths: np.ndarray, recording: np.ndarray) -> np.ndarray:
-    """How much bone lengths vary over the recording that each pose is of.
+    """Variation of bone lengths over the recording that each pose is of.
 
     Args:
         lengths: ``(N, bones)``, see :func:`proportions`.
-        recording: ``(N,)``, see :func:`selflift.evaluate.selection.streams`.
+        recording: ``(N,)``, see :func:`selflift.data.streams.streams`.
 
     Returns:
         ``(N,)``: the mean over bones of standard deviation over mean (over the recording's frames),
@@ -125,7 +125,7 @@ def spread(values: np.ndarray, recording: np.ndarray) -> np.ndarray:
 
     Args:
         values: ``(N,)``.
-        recording: ``(N,)``, see :func:`selflift.evaluate.selection.streams`.
+        recording: ``(N,)``, see :func:`selflift.data.streams.streams`.
 
     Returns:
         ``(N,)``, in the unit of the values; NaN for recordings of a single frame.

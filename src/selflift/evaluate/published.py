@@ -49,7 +49,7 @@ class Published:
     note: str = ""
 
     def comparable(self, protocol: str) -> bool:
-        """Whether numbers of this metric under that protocol may stand beside it."""
+        """True if numbers of this metric under that protocol may stand beside it."""
         return self.protocol == protocol
 
 

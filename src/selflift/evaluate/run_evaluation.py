@@ -15,7 +15,7 @@ from selflift.data.streams import recordings
 from selflift.device import choose_device
 from selflift.evaluate.evaluation import Evaluation, scale_of, score
 from selflift.evaluate.inputs import Origin, check_like_training, load_poses, resolve_data
-from selflift.evaluate.lifted_set import Lifted, lift_set
+from selflift.evaluate.lifted_set import LiftedSet, lift_set
 from selflift.evaluate.protocols import Protocol, get_protocol
 from selflift.evaluate.selection import joint_indices, rows_of
 from selflift.evaluate.statistics import compare, over_seeds, summarise
@@ -23,7 +23,7 @@ from selflift.evaluate.summary import Comparison, SeedSummary, Summary
 from selflift.evaluate.without_truth import Unlabelled, assess
 from selflift.lift import Model, bundled_weights, load_model
 
-# As many poses tell the one factor of a training set; more would take longer, not tell more.
+# Enough poses to fit the one factor of a training set.
 SCALE_POSES = 50_000
 # What the generators of NumPy and PyTorch both take.
 MAX_SEED = 2**63 - 1
@@ -31,7 +31,7 @@ MAX_SEED = 2**63 - 1
 
 @dataclass(frozen=True)
 class ProtocolResult:
-    """What one protocol makes of all checkpoints.
+    """Results of all checkpoints under one protocol.
 
     Attributes:
         protocol: The protocol.
@@ -152,7 +152,9 @@ def labels(paths: Sequence[Path]) -> list[str]:
 
 
 def output_folder(config: EvalConfig, paths: Sequence[Path]) -> Path:
-    """Where results go: as told, else beside the one checkpoint; ``best.pt``'s have no suffix.
+    """Choose the results' folder: as configured, else beside the one checkpoint.
+
+    Its name ends in the checkpoint's, unless that is ``best.pt``.
 
     Raises:
         ValueError: If it is a run folder, or no folder is named for several checkpoints or for one
@@ -205,7 +207,7 @@ def _by_protocol(
     config: EvalConfig,
     protocol: Protocol,
     poses: PoseSet,
-    lifted: dict[str, Lifted],
+    lifted: dict[str, LiftedSet],
     scales: dict[str, float | None],
     num_seeds: int,
 ) -> ProtocolResult:

@@ -1,9 +1,9 @@
-"""From errors per pose to means with intervals, differences of two models, spread over seeds.
+"""Statistics of errors: means with intervals, differences of two models, spread over seeds.
 
 Two means stand side by side: *over actions*, the field's custom, is the mean over the poses of each
 action, then over the actions; *over frames* is the mean over all poses. Intervals are bootstrap
-intervals over clips (:mod:`selflift.evaluate.bootstrap`). They tell how much the number owes to the
-clips at hand; they say nothing of other persons, nor of other trainings of the same model
+intervals over clips (:mod:`selflift.evaluate.bootstrap`). They measure how much the number owes to
+the clips at hand, not to other persons nor to other trainings of the same model
 (:func:`over_seeds`).
 """
 
@@ -28,11 +28,6 @@ from selflift.evaluate.summary import (
     SeedSummary,
     Summary,
 )
-
-__all__ = [
-    "ActionSummary", "Comparison", "Difference", "Mean", "MetricSummary", "SeedScore",
-    "SeedSummary", "Summary", "compare", "over_seeds", "summarise",
-]  # fmt: skip
 
 # Percentiles of fewer resamples would be noise.
 MIN_RESAMPLES = 100
@@ -112,26 +107,16 @@ def compare(
     averaging: str,
     seed: int = 0,
     resamples: int = 2000,
-    poses: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Comparison:
-    """What changes from model a to model b, on the same poses and in the same resamples.
+    """Compare model b with model a on the same poses and in the same resamples.
 
-    Args:
-        errors_a: Errors of each pose by metric, ``(N,)``; NaN where it can't be scored.
-        errors_b: The same of model b, in the same order.
-        actions: As in :func:`summarise`.
-        clips: As in :func:`summarise`.
-        averaging: The mean that is compared, ``"actions"`` or ``"frames"``.
-        seed: Of the resampling.
-        resamples: How many.
-        poses: What identifies the poses of a and those of b, ``(N, ...)`` each (the 2D, say); it
-            must be equal.
+    Arguments are those of :func:`summarise`; both models' errors are in the same order.
 
     Raises:
-        ValueError: If the poses or the metrics of the two differ, or as :func:`summarise`.
+        ValueError: If the numbers of poses or the metrics of the two differ, or as
+            :func:`summarise`.
     """
-    same_rows = poses is None or np.array_equal(poses[0], poses[1])
-    if not same_rows or {len(c) for c in errors_a.values()} != {len(c) for c in errors_b.values()}:
+    if {len(c) for c in errors_a.values()} != {len(c) for c in errors_b.values()}:
         raise ValueError(
             "compare: expected the errors of two models on the same poses, got those of different "
             "poses; evaluate both on one set by one protocol"
@@ -213,7 +198,7 @@ def over_seeds(summaries: Sequence[Summary]) -> SeedSummary:
 def _cells(
     errors: Mapping[str, np.ndarray], actions: Names, clips: Names, averaging: str, resamples: int
 ) -> tuple[list[str], Cells]:
-    """Names of the actions, and the poses' place among actions and clips, once all is checked."""
+    """Check the input; find the actions' names, and each pose's action and clip."""
     if averaging not in AVERAGING:
         raise ValueError(f"averaging: expected one of {', '.join(AVERAGING)}, got '{averaging}'")
     if resamples < MIN_RESAMPLES:
@@ -241,7 +226,7 @@ def _cells(
 
 
 def _shared(cells: Cells) -> bool:
-    """Whether a clip holds several actions: drawn action by action, it would count several times.
+    """True if a clip holds several actions: drawn by action, it would count several times.
 
     The interval of the mean over actions would be far too narrow, so there is none.
     """

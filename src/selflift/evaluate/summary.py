@@ -1,7 +1,4 @@
-"""What statistics of errors are made of: summary, comparison, spread over seeds.
-
-How they come about is told in :mod:`selflift.evaluate.statistics`.
-"""
+"""Containers of :mod:`selflift.evaluate.statistics`: summary, comparison, spread over seeds."""
 
 from __future__ import annotations
 

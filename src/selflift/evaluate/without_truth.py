@@ -1,4 +1,4 @@
-r"""What can be known of a lifter without 3D truth: numbers per pose from 2D alone.
+r"""Assessment of a lifter without 3D truth: numbers per pose from 2D alone.
 
 A lifter that is right does well by all of them; one that is wrong does well by some (mirrored in
 depth, it is as consistent as before). So they are read together, and they replace no error in
@@ -51,6 +51,7 @@ from selflift.data.pose_set import PoseSet
 from selflift.data.rays import confidences_of, rays_of
 from selflift.data.streams import streams
 from selflift.evaluate import plausibility
+from selflift.evaluate.lifted_set import check_legs, check_liftable
 from selflift.evaluate.structure import bone_asymmetry
 from selflift.geometry.anatomy import knee_score
 from selflift.geometry.bodies import skeleton_height
@@ -77,7 +78,7 @@ MEANING = {
 
 @dataclass(frozen=True)
 class Unlabelled:
-    """What 2D alone says of a lifter; see the module for the keys.
+    """Numbers of a lifter from 2D alone; see the module for the keys.
 
     Attributes:
         per_pose: Key -> ``(N,)`` float64, in the set's order; NaN where a pose has none.
@@ -107,8 +108,7 @@ def assess(
         lifter: The lifter; it is moved to the device and put in evaluation mode.
         normaliser: The one that was fitted to the lifter's training set.
         poses: Poses, with cameras if the normaliser turns the camera; complete ones unless the
-            lifter takes confidences. Their 3D truth, if
-            there is any, is not looked at.
+            lifter takes confidences. Their 3D truth, if there is any, is not used.
         batch_size: Poses lifted at once.
         views: Random views per pose.
         seed: Of the views; the same seed gives the same numbers on the same device with the same
@@ -124,7 +124,10 @@ def assess(
         ValueError: If the set is empty, of another skeleton, incomplete or without needed cameras;
             if a number is out of range; if a lifted pose is not finite or has no height.
     """
-    _check(lifter, poses, batch_size, views)
+    check_liftable(lifter, poses, batch_size)
+    check_legs(poses.skeleton)
+    if views < 1:
+        raise ValueError(f"views: expected at least 1, got {views}")
     lifter = lifter.to(device).eval()
     if sampler is None:
         sampler = ViewSampler("paper" if lifter.elevation_head is None else "learned")
@@ -181,23 +184,6 @@ def assess(
     meaning = {key: text for key, text in MEANING.items() if key in present}
     meaning |= {f"excluded_{key}": f"poses without {key}" for key in per_pose}
     return Unlabelled(per_pose, per_set, meaning)
-
-
-def _check(lifter: Lifter, poses: PoseSet, batch_size: int, views: int) -> None:
-    if poses.skeleton != lifter.skeleton:
-        raise ValueError(
-            f"poses: expected the lifter's skeleton '{lifter.skeleton.name}' "
-            f"({lifter.skeleton.num_joints} joints), got '{poses.skeleton.name}' "
-            f"({poses.skeleton.num_joints} joints); convert the poses"
-        )
-    if len(poses.skeleton.legs) != 2:
-        raise ValueError(
-            f"skeleton '{poses.skeleton.name}': expected two legs (hip, knee, ankle), which give "
-            f"the body's height, got {len(poses.skeleton.legs)}; name them in Skeleton.legs"
-        )
-    for name, value in (("batch_size", batch_size), ("views", views)):
-        if value < 1:
-            raise ValueError(f"{name}: expected at least 1, got {value}")
 
 
 def _check_lifted(X: Float[Tensor, "N J 3"], height: Float[Tensor, "N"]) -> None:
