@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz.damage import Damage, damaged, flip
+from tests.fuzz.damage import Damage, damaged, flip, pick
 from tests.fuzz.values import changed, laughs
 
 Members = dict[str, bytes]
@@ -45,8 +45,8 @@ def header(description: str, shape: str, fortran: str = "False") -> bytes:
 
 def forged(rng: np.random.Generator) -> bytes:
     """An array that promises something."""
-    description = DESCRIPTIONS[int(rng.integers(len(DESCRIPTIONS)))]
-    shape = SHAPES[int(rng.integers(len(SHAPES)))]
+    description = pick(rng, DESCRIPTIONS)
+    shape = pick(rng, SHAPES)
     return header(description, shape) + bytes(int(rng.choice([0, 8, 500])))
 
 
@@ -98,7 +98,7 @@ def packed(members: Members, how: int = zipfile.ZIP_DEFLATED) -> bytes:
 
 
 def _one(rng: np.random.Generator, members: Members) -> str:
-    return list(members)[int(rng.integers(len(members)))]
+    return pick(rng, list(members))
 
 
 @damage

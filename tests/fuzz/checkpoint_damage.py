@@ -15,7 +15,7 @@ from torch import Tensor
 
 from selflift.checkpoint import Checkpoint, load, save_weights
 from tests.fuzz.archive_damage import Members, damage, packed
-from tests.fuzz.damage import Damage, damaged
+from tests.fuzz.damage import Damage, damaged, pick
 from tests.fuzz.values import changed, laughs, odd
 
 LENGTHS = (0, 1, 7, 2**22, 2**22 + 1, 10**8, 10**18, 2**63, 2**64 - 1)
@@ -23,31 +23,21 @@ LENGTHS = (0, 1, 7, 2**22, 2**22 + 1, 10**8, 10**18, 2**63, 2**64 - 1)
 
 def odd_tensor(rng: np.random.Generator, tensor: Tensor) -> Any:
     """A tensor that is not what it should be."""
-    kind = int(rng.integers(12))
-    if kind == 0:
-        return torch.zeros(1).as_strided((10**6, 10**6), (0, 0))
-    if kind == 1:
-        return torch.zeros(1).expand(tensor.shape)
-    if kind == 2:
-        return tensor.to_sparse()
-    if kind == 3:
-        return torch.sparse_coo_tensor(torch.zeros(2, 1, dtype=torch.int64), torch.ones(1),
-                                       (10**6, 10**6))  # fmt: skip
-    if kind == 4:
-        return torch.quantize_per_tensor(tensor.float(), 0.1, 0, torch.qint8)
-    if kind == 5:
-        return tensor.to((torch.complex64, torch.float16, torch.int64, torch.bool)[
-            int(rng.integers(4))
-        ])  # fmt: skip
-    if kind == 6:
-        return tensor * float(rng.choice([np.nan, np.inf, 1e30, 0]))
-    if kind == 7:
-        return torch.empty(tensor.shape, device="meta")
-    if kind == 8:
-        return tensor[..., None]
-    if kind == 9:
-        return tensor.reshape(-1)[:-1]
-    return torch.nn.Parameter(tensor.float()) if kind == 10 else odd(rng)
+    corner = torch.zeros(2, 1, dtype=torch.int64)
+    return pick(rng, (
+        lambda: torch.zeros(1).as_strided((10**6, 10**6), (0, 0)),
+        lambda: torch.zeros(1).expand(tensor.shape),
+        lambda: tensor.to_sparse(),
+        lambda: torch.sparse_coo_tensor(corner, torch.ones(1), (10**6, 10**6)),
+        lambda: torch.quantize_per_tensor(tensor.float(), 0.1, 0, torch.qint8),
+        lambda: tensor.to(pick(rng, (torch.complex64, torch.float16, torch.int64, torch.bool))),
+        lambda: tensor * float(pick(rng, (np.nan, np.inf, 1e30, 0))),
+        lambda: torch.empty(tensor.shape, device="meta"),
+        lambda: tensor[..., None],
+        lambda: tensor.reshape(-1)[:-1],
+        lambda: torch.nn.Parameter(tensor.float()),
+        lambda: odd(rng),
+    ))()  # fmt: skip
 
 
 def changed_record(rng: np.random.Generator, record: Any, depth: int = 0) -> Any:
@@ -55,7 +45,7 @@ def changed_record(rng: np.random.Generator, record: Any, depth: int = 0) -> Any
     if isinstance(record, Tensor):
         return odd_tensor(rng, record)
     if isinstance(record, dict) and record and rng.random() < 0.95:
-        key = list(record)[int(rng.integers(len(record)))]
+        key = pick(rng, list(record))
         if rng.random() < 0.1:
             return {k: v for k, v in record.items() if k != key}
         return {**record, key: changed_record(rng, record[key], depth + 1)}
@@ -104,7 +94,7 @@ def within(rng: np.random.Generator, members: Members) -> bytes:
     """Damage in the program that builds the record, under a sound checksum."""
     name = next(name for name in members if name.endswith("data.pkl"))
     if rng.random() < 0.3:
-        name = list(members)[int(rng.integers(len(members)))]
+        name = pick(rng, list(members))
     members[name] = damaged(rng, members[name], text=False)
     return packed(members, zipfile.ZIP_STORED)
 
@@ -135,9 +125,9 @@ def names(rng: np.random.Generator, members: Members) -> bytes:
         folder = next(iter(members)).split("/")[0]
         members[f"{folder}/constants.pkl"] = b"\x80\x02]."
     elif kind == 2:
-        del members[list(members)[int(rng.integers(len(members)))]]
+        del members[pick(rng, list(members))]
     elif kind == 3:
-        name = list(members)[int(rng.integers(len(members)))]
+        name = pick(rng, list(members))
         members[name] = bytes(2 ** int(rng.integers(10, 28)))
         return packed(members)
     return packed(members, zipfile.ZIP_STORED if kind != 4 else zipfile.ZIP_DEFLATED)
@@ -167,10 +157,10 @@ def weights_values(rng: np.random.Generator, data: bytes) -> bytes:
         if rng.random() < 0.6:
             metadata = changed(rng, metadata, shared=False)
         else:
-            name = list(lifter)[int(rng.integers(len(lifter)))]
+            name = pick(rng, list(lifter))
             shapes = (lifter[name][..., None], lifter[name].reshape(-1)[:-1], lifter[name].long(),
                       lifter[name].double(), lifter[name] * torch.nan)  # fmt: skip
-            lifter[name] = shapes[int(rng.integers(len(shapes)))]
+            lifter[name] = pick(rng, shapes)
             if rng.random() < 0.2:
                 del lifter[name]
             if rng.random() < 0.2:
@@ -189,7 +179,7 @@ def weights_header(rng: np.random.Generator, data: bytes) -> bytes:
         return damaged(rng, data, text=True)
     kind = int(rng.integers(4))
     if kind == 0:
-        lie = LENGTHS[int(rng.integers(len(LENGTHS)))]
+        lie = pick(rng, LENGTHS)
         return lie.to_bytes(8, "little") + data[8:]
     head, body = data[8 : 8 + length], data[8 + length :]
     if kind == 1:

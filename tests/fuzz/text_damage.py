@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.fuzz.damage import pick
+
 MARK = "@damaged@"
 # As they stand in JSON.
 VALUES = (
@@ -43,7 +45,7 @@ def in_json(rng: np.random.Generator, data: bytes) -> bytes:
     places = _places(tree)
     if not places:
         return data
-    holder, key = places[int(rng.integers(len(places)))]
+    holder, key = pick(rng, places)
     how = int(rng.integers(8))
     if how == 0:
         del holder[key]
@@ -52,9 +54,9 @@ def in_json(rng: np.random.Generator, data: bytes) -> bytes:
     elif how == 2:
         holder[key] = [holder[key]]
     elif how == 3 and isinstance(holder, dict):
-        holder[VALUES[int(rng.integers(len(VALUES)))].strip('"')[:300]] = holder.pop(key)
+        holder[pick(rng, VALUES).strip('"')[:300]] = holder.pop(key)
     elif how == 4:
-        other, name = places[int(rng.integers(len(places)))]
+        other, name = pick(rng, places)
         holder[key] = other[name]
     else:
         holder[key] = MARK
@@ -62,7 +64,7 @@ def in_json(rng: np.random.Generator, data: bytes) -> bytes:
         text = json.dumps(tree)
     except ValueError:
         return data
-    return text.replace(f'"{MARK}"', VALUES[int(rng.integers(len(VALUES)))]).encode()
+    return text.replace(f'"{MARK}"', pick(rng, VALUES)).encode()
 
 
 def _places(tree: Any) -> list[tuple[Any, Any]]:
@@ -82,8 +84,8 @@ def again(rng: np.random.Generator, data: bytes) -> bytes:
     found = list(re.finditer(rb'"\w+": (?:-?[\d.]+|"[^"]*"|\[\])', data[: 2**18]))
     if not found:
         return data
-    one = found[int(rng.integers(len(found)))]
-    value = VALUES[int(rng.integers(len(VALUES)))].encode()
+    one = pick(rng, found)
+    value = pick(rng, VALUES).encode()
     key = one[0].partition(b":")[0]
     return data[: one.start()] + key + b": " + value + b", " + data[one.start() :]
 
@@ -95,7 +97,7 @@ def words(rng: np.random.Generator, data: bytes) -> bytes:
         if not found:
             return data
         a, b = (found[int(i)] for i in rng.integers(len(found), size=2))
-        new = b[0] if rng.random() < 0.5 else WORDS[int(rng.integers(len(WORDS)))]
+        new = b[0] if rng.random() < 0.5 else pick(rng, WORDS)
         data = data[: a.start()] + new + data[a.end() :]
     return data
 
@@ -130,5 +132,5 @@ def yaml(rng: np.random.Generator, data: bytes) -> bytes:
     found = list(re.finditer(rb"(?<=: ).+", data))
     if not found:
         return data
-    one = found[int(rng.integers(len(found)))]
-    return data[: one.start()] + YAML[int(rng.integers(len(YAML)))] + data[one.end() :]
+    one = pick(rng, found)
+    return data[: one.start()] + pick(rng, YAML) + data[one.end() :]

@@ -6,23 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from tests.fuzz.damage import pick
+
 NUMBERS = (
     -1, 0, 1, 2, 10**6, 10**12, 2**63 - 1, 10**400, -(10**400), 0.5, 1e308, 1e-320, float("nan"),
     float("inf"), True,
 )  # fmt: skip
 TEXTS = (
-    "",
-    "x",
-    "a\nb",
-    "x" * 20_000,
-    "../../x",
-    "/etc/passwd",
-    "\x00",
-    "\u202e",
-    "S1",
-    "é",
-    "1e9",
-)
+    "", "x", "a\nb", "x" * 20_000, "../../x", "/etc/passwd", "\x00", "\u202e", "S1", "é", "1e9",
+)  # fmt: skip
 DTYPES = ("f2", "f4", "f8", ">f8", "i1", "i8", ">i4", "u1", "u8", "?", "c16", "U3", "S5")
 
 
@@ -46,9 +38,9 @@ def odd(rng: np.random.Generator) -> Any:
     """A value that nobody expects."""
     kind = int(rng.integers(9))
     if kind < 4:
-        return NUMBERS[int(rng.integers(len(NUMBERS)))]
+        return pick(rng, NUMBERS)
     if kind < 6:
-        return TEXTS[int(rng.integers(len(TEXTS)))]
+        return pick(rng, TEXTS)
     if kind < 8:
         return (None, [], {}, [None], {"x": 1}, (1, 2), [[1], [2, 3]], b"\xff")[
             int(rng.integers(8))
@@ -70,7 +62,7 @@ def changed_array(rng: np.random.Generator, array: np.ndarray) -> np.ndarray:
     if kind == 2:
         with np.errstate(all="ignore"):
             try:
-                return array.astype(DTYPES[int(rng.integers(len(DTYPES)))])
+                return array.astype(pick(rng, DTYPES))
             except (ValueError, TypeError):
                 return array[:0]
     if kind == 3 or not array.size:
@@ -108,7 +100,7 @@ def changed(rng: np.random.Generator, value: Any, depth: int = 0, shared: bool =
     """
     down = depth < 6 and rng.random() < 0.9
     if isinstance(value, dict) and value and down:
-        key = list(value)[int(rng.integers(len(value)))]
+        key = pick(rng, list(value))
         how = rng.random()
         if how < 0.1:
             return {k: v for k, v in value.items() if k != key}
