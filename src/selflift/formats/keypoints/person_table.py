@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from selflift.data.recording import Report
 from selflift.files.untrusted import ImportFileError
 
 # JSON has integers of any length; no frame, identity or score is larger.
@@ -166,6 +167,31 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, int):
         return abs(value) < LARGEST
     return value is None or isinstance(value, float)
+
+
+class AbsentFrames:
+    """Count the frames that are absent between the first and the last of each video."""
+
+    def __init__(self) -> None:
+        self._videos = self._frames = 0
+        self._first = ""
+
+    def add(self, video: str, frames: np.ndarray) -> None:
+        """Add the rising frames of a video; their smallest step counts as the usual one."""
+        steps = np.diff(frames)
+        if len(steps) == 0 or not (gap := steps > steps.min()).any():
+            return
+        self._first = self._first or f"'{video}' after frame {int(frames[:-1][gap][0])}"
+        self._videos += 1
+        self._frames += int((steps[gap] // steps.min() - 1).sum())
+
+    def report(self, report: Report, what: str) -> None:
+        """Note how many there are; ``what`` is wrong with them."""
+        if self._frames:
+            report.note(
+                f"between the first and the last of a video, {self._frames:,} frames {what} (in "
+                f"{self._videos:,} videos; the first: {self._first})"
+            )
 
 
 def split_name(stem: str) -> tuple[str, int | None]:

@@ -19,7 +19,13 @@ from selflift.config.prepare_schema import KeypointOptions
 from selflift.data.recording import Recordings, Report, Take, View
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.keypoints.layout_recognition import BY_COUNT, Layout, choose_layout
-from selflift.formats.keypoints.person_table import NOBODY, Collector, Detections, Person
+from selflift.formats.keypoints.person_table import (
+    NOBODY,
+    AbsentFrames,
+    Collector,
+    Detections,
+    Person,
+)
 from selflift.formats.keypoints.tracking import CHOICES, choose
 from selflift.skeleton import Skeleton
 
@@ -88,7 +94,7 @@ def open_people(
     layout = choose_layout(first.where, count, options.layout, first.names, known)
 
     def read(report: Report) -> Iterator[Detections]:
-        absent = _AbsentFrames()
+        absent = AbsentFrames()
         found: dict[str, tuple[Collector, list[int]]] = {}
 
         def tables() -> Iterator[Detections]:
@@ -300,27 +306,3 @@ def _pinhole(f_px: float, size: tuple[int, int]) -> View:
         tangential=np.zeros(2),
         size_px=np.array(size),
     )
-
-
-class _AbsentFrames:
-    """Count the frames that are absent between the first and the last of each video."""
-
-    def __init__(self) -> None:
-        self._videos = self._frames = 0
-        self._first = ""
-
-    def add(self, video: str, frames: np.ndarray) -> None:
-        """Add the rising frames of a video; their smallest step counts as the usual one."""
-        steps = np.diff(frames)
-        if len(steps) == 0 or not (gap := steps > steps.min()).any():
-            return
-        self._first = self._first or f"'{video}' after frame {int(frames[:-1][gap][0])}"
-        self._videos += 1
-        self._frames += int((steps[gap] // steps.min() - 1).sum())
-
-    def report(self, report: Report, what: str) -> None:
-        if self._frames:
-            report.note(
-                f"between the first and the last of a video, {self._frames:,} frames {what} (in "
-                f"{self._videos:,} videos; the first: {self._first})"
-            )
