@@ -12,13 +12,14 @@ import pytest
 from selflift.data import pose_set_writer as writer_module
 from selflift.data.pose_set import PoseSet
 from selflift.data.pose_set_writer import write_poses
-from selflift.data.recording import Take, View
+from selflift.data.recording import Take
 from selflift.formats.pose_sets import open_poses, recognise
+from selflift.geometry.camera import Calibration
 from selflift.skeleton import H36M_17
 
 
-def view(shift: float = 0.0) -> View:
-    return View(
+def view(shift: float = 0.0) -> Calibration:
+    return Calibration(
         f_px=np.array([1145.0, 1144.0]), c_px=np.array([512.0 + shift, 515.0]),
         radial=np.zeros(3), tangential=np.zeros(2), size_px=np.array([1000, 1002]),
         rotation=np.eye(3), centre_mm=np.array([1.0, 2.0, 3.0]),

@@ -11,17 +11,17 @@ from torch import Tensor
 
 from selflift.data.pose_set import PoseSet
 from selflift.evaluate.structure import reprojection_error
-from selflift.geometry.camera import Intrinsics, project_pixels
+from selflift.geometry.camera import Calibration, project_pixels
 
 
-def cameras(count: int) -> Intrinsics:
+def cameras(count: int) -> Calibration:
     """Cameras that all differ, with lens distortion."""
     rng = np.random.default_rng(3)
     columns = (
         rng.uniform(1100, 1200, (count, 2)), rng.uniform(480, 520, (count, 2)),
         rng.uniform(-0.2, 0.2, (count, 3)), rng.uniform(-2e-3, 2e-3, (count, 2)),
     )  # fmt: skip
-    return Intrinsics(*map(torch.from_numpy, columns))
+    return Calibration(*map(torch.from_numpy, columns))
 
 
 def slow_pixel(X: np.ndarray, f: np.ndarray, c: np.ndarray, k: np.ndarray, p: np.ndarray) -> list:
@@ -33,7 +33,7 @@ def slow_pixel(X: np.ndarray, f: np.ndarray, c: np.ndarray, k: np.ndarray, p: np
     return [f[0] * u + c[0], f[1] * v + c[1]]
 
 
-def filmed(make_bodies: Callable, count: int = 6) -> tuple[Tensor, Tensor, Tensor, Intrinsics]:
+def filmed(make_bodies: Callable, count: int = 6) -> tuple[Tensor, Tensor, Tensor, Calibration]:
     """Predictions, absolute truth, the 2D of that with detection errors, and the cameras."""
     rng = np.random.default_rng(0)
     place = torch.from_numpy(rng.uniform([-900, -500, 4000], [900, 500, 6000], (count, 3)))
@@ -42,7 +42,9 @@ def filmed(make_bodies: Callable, count: int = 6) -> tuple[Tensor, Tensor, Tenso
     camera = cameras(count)
     pixels = [
         [slow_pixel(X, f, c, k, p) for X in pose.numpy()]
-        for pose, f, c, k, p in zip(truth, *(x.numpy() for x in vars(camera).values()), strict=True)
+        for pose, f, c, k, p in zip(
+            truth, *(x.numpy() for x in list(vars(camera).values())[:4]), strict=True
+        )
     ]
     noise = rng.normal(0, 4, (count, 17, 2))
     return prediction, truth, torch.from_numpy(np.array(pixels) + noise), camera

@@ -26,7 +26,7 @@ from selflift.geometry.bodies import (
     skeleton_height,
 )
 from selflift.geometry.camera import (
-    Intrinsics,
+    Calibration,
     backproject,
     distort,
     pixels_to_rays,
@@ -52,7 +52,7 @@ from selflift.skeleton import H36M_17
 from tests.geometry.extremes import SHAPES, body
 
 # The lens of one of Human3.6M's cameras.
-LENS = Intrinsics(
+LENS = Calibration(
     torch.tensor([1145.0, 1143.0]), torch.tensor([512.5, 515.5]),
     torch.tensor([-0.2097, 0.2475, -0.0031]), torch.tensor([-0.00091, -0.0016]),
 ).map(Tensor.float)  # fmt: skip

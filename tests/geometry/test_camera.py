@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from selflift.geometry.camera import (
-    Intrinsics,
+    Calibration,
     backproject,
     camera_to_world,
     distort,
@@ -35,8 +35,8 @@ H36M_55011271 = {
 }
 
 
-def camera(calibration: dict, dtype: torch.dtype = torch.float64) -> Intrinsics:
-    return Intrinsics(**{k: torch.tensor(v, dtype=dtype) for k, v in calibration.items()})
+def camera(calibration: dict, dtype: torch.dtype = torch.float64) -> Calibration:
+    return Calibration(**{k: torch.tensor(v, dtype=dtype) for k, v in calibration.items()})
 
 
 def points_in_front(*batch: int, dtype: torch.dtype, seed: int = 0) -> Tensor:
@@ -100,7 +100,7 @@ def test_distort_is_opencvs_model() -> None:
 
 
 def test_tangential_coefficients_are_not_exchanged() -> None:
-    only_p1 = Intrinsics(torch.ones(2), torch.zeros(2), torch.zeros(3), torch.tensor([0.01, 0.0]))
+    only_p1 = Calibration(torch.ones(2), torch.zeros(2), torch.zeros(3), torch.tensor([0.01, 0.0]))
     # OpenCV: p1 moves (x, y) by (2 x y, r^2 + 2 y^2).
     moved = distort(torch.tensor([[0.3, 0.0], [0.0, 0.3]]), only_p1)
     expected = torch.tensor([[0.3, 0.01 * 0.09], [0.0, 0.3 + 0.01 * 0.27]])
@@ -136,7 +136,7 @@ def test_float32_pixels_come_back_to_a_hundredth() -> None:
 
 
 def test_a_lens_without_distortion_changes_nothing() -> None:
-    pinhole = Intrinsics.pinhole(1145.0, (500.0, 501.0))
+    pinhole = Calibration.pinhole(1145.0, (500.0, 501.0))
     x = torch.rand(3, 17, 2) - 0.5
     assert torch.equal(distort(x, pinhole), x)
     assert torch.equal(undistort(x, pinhole), x)
@@ -144,14 +144,14 @@ def test_a_lens_without_distortion_changes_nothing() -> None:
 
 def test_pinhole_pixels_are_focal_length_times_plane_plus_centre() -> None:
     pixels = project_pixels(
-        torch.tensor([[0.0, 0.0, 5.0], [1.0, 2.0, 4.0]]), Intrinsics.pinhole(100.0, (50.0, 60.0))
+        torch.tensor([[0.0, 0.0, 5.0], [1.0, 2.0, 4.0]]), Calibration.pinhole(100.0, (50.0, 60.0))
     )
     torch.testing.assert_close(pixels, torch.tensor([[50.0, 60.0], [75.0, 110.0]]))
 
 
 def test_intrinsics_broadcast_over_leading_shapes() -> None:
     cameras = [camera(H36M_54138969), camera(H36M_55011271)]
-    both = Intrinsics(
+    both = Calibration(
         *(
             torch.stack([getattr(c, name) for c in cameras])[:, None]
             for name in ("f_px", "c_px", "radial", "tangential")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from selflift.geometry.axes import turn_axes
 from selflift.geometry.camera import (
-    Intrinsics,
+    Calibration,
     backproject,
     camera_to_world,
     distort,
@@ -37,11 +37,11 @@ from selflift.skeleton import H36M_17
 from tests.geometry.extremes import body, finite, poses, scales, seeds, shapes
 
 quick = settings(max_examples=40, deadline=None)
-LENS = Intrinsics(
+LENS = Calibration(
     torch.tensor([1145.0, 1143.0]), torch.tensor([512.0, 515.0]),
     torch.tensor([-0.2, 0.24, -0.002]), torch.tensor([-0.0009, -0.0016]),
 )  # fmt: skip
-PINHOLE = Intrinsics.pinhole(1000.0, (500.0, 500.0))
+PINHOLE = Calibration.pinhole(1000.0, (500.0, 500.0))
 
 
 @quick
@@ -103,7 +103,7 @@ def test_the_whole_image_of_a_lens_can_be_undone() -> None:
 
 def test_a_camera_without_focal_length_is_refused() -> None:
     with pytest.raises(ValueError, match="pixels_to_rays: expected focal lengths above 0, got 0"):
-        pixels_to_rays(torch.ones(17, 2), Intrinsics.pinhole(0.0, (5.0, 5.0)))
+        pixels_to_rays(torch.ones(17, 2), Calibration.pinhole(0.0, (5.0, 5.0)))
 
 
 @quick

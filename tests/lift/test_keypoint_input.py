@@ -11,8 +11,9 @@ import pytest
 
 from selflift.config import CameraOptions, KeypointOptions, PredictConfig
 from selflift.data.pose_set import PoseSet
-from selflift.data.recording import Take, View
+from selflift.data.recording import Take
 from selflift.formats.registry import SOURCES
+from selflift.geometry.camera import Calibration
 from selflift.lift.keypoint_input import (
     NAMES,
     Group,
@@ -23,11 +24,13 @@ from selflift.lift.keypoint_input import (
 )
 from tests.lift.conftest import walkers
 
-VIEW = View(np.array([900.0, 910.0]), np.array([320.0, 200.0]), np.array([0.1, 0.0, 0.0]),
+VIEW = Calibration(np.array([900.0, 910.0]), np.array([320.0, 200.0]), np.array([0.1, 0.0, 0.0]),
             np.array([0.0, 0.01]), np.array([640, 480]))  # fmt: skip
 
 
-def take(clip: str, camera: str = "camera", view: View | None = None, **more: object) -> Take:
+def take(
+    clip: str, camera: str = "camera", view: Calibration | None = None, **more: object
+) -> Take:
     return Take("S1", "walk", clip, camera, np.full((2, 17, 2), 300.0), np.arange(2), 25.0,
                 view=view, **more)  # type: ignore[arg-type]  # fmt: skip
 

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
-from selflift.geometry.camera import Intrinsics
 from selflift.skeleton import Skeleton
 
 LABELS = ("subject", "action", "clip", "camera")
@@ -37,29 +35,6 @@ class Labels:
     def values(self) -> np.ndarray:
         """One string per pose, ``(N,)``."""
         return np.array(self.names, dtype=object)[self.index]
-
-
-@dataclass(frozen=True)
-class Cameras:
-    """A table of ``K`` cameras; see the module for the fields' units."""
-
-    f_px: np.ndarray
-    c_px: np.ndarray
-    radial: np.ndarray
-    tangential: np.ndarray
-    size_px: np.ndarray
-    rotation: np.ndarray | None = None
-    centre_mm: np.ndarray | None = None
-
-    def intrinsics(self, index: np.ndarray) -> Intrinsics:
-        """Intrinsics of the cameras named by ``index``, as float32 tensors."""
-
-        def take(table: np.ndarray) -> torch.Tensor:
-            return torch.from_numpy(table[index])
-
-        return Intrinsics(
-            take(self.f_px), take(self.c_px), take(self.radial), take(self.tangential)
-        )
 
 
 def check_finite(

@@ -18,7 +18,6 @@ import numpy as np
 from selflift.data.columns import (
     LABELS,
     PER_POSE,
-    Cameras,
     Labels,
     check_finite,
     check_labels,
@@ -36,6 +35,7 @@ from selflift.data.pose_set_file import (
 )
 from selflift.files.atomic_write import atomic_hdf5
 from selflift.files.scratch import MAX_IN_MEMORY
+from selflift.geometry.camera import Calibration
 from selflift.skeleton import Skeleton
 
 TYPES = (
@@ -56,7 +56,7 @@ class PoseSet:
     camera: Labels
     frame: np.ndarray
     fps: np.ndarray
-    cameras: Cameras | None = None
+    cameras: Calibration | None = None
     poses_3d: np.ndarray | None = None
     confidence: np.ndarray | None = None
 
@@ -95,7 +95,7 @@ class PoseSet:
             f"cameras/{c.name}": (
                 getattr(self.cameras, c.name), (len(self.camera.names), *row.get(c.name, (2,)))
             )
-            for c in fields(Cameras)
+            for c in fields(Calibration)
         }  # fmt: skip
 
     def __len__(self) -> int:

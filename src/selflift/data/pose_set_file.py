@@ -35,10 +35,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from selflift.data.columns import Cameras
 from selflift.files.hdf5 import Hdf5File, open_hdf5
 from selflift.files.scratch import make_array
 from selflift.files.untrusted import UntrustedError, in_a_line
+from selflift.geometry.camera import Calibration
 from selflift.skeleton import Skeleton
 
 FORMAT = "selflift.poses"
@@ -144,17 +144,17 @@ def read_rows(
     return found
 
 
-def read_cameras(file: Hdf5File) -> Cameras | None:
+def read_cameras(file: Hdf5File) -> Calibration | None:
     """Read the table of cameras, if the file has one."""
     if "cameras" not in file:
         return None
-    columns = {c.name: f"cameras/{c.name}" for c in fields(Cameras)}
+    columns = {c.name: f"cameras/{c.name}" for c in fields(Calibration)}
     there = {
         name: file.array(place)
         for name, place in columns.items()
         if place in file or name not in ("rotation", "centre_mm")
     }
-    return Cameras(**there)
+    return Calibration(**there)
 
 
 def mask_of(file: Hdf5File, path: Path, subjects: Sequence[str]) -> np.ndarray:

@@ -10,10 +10,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from selflift.data.columns import LABELS, Cameras
+from selflift.data.columns import LABELS
 from selflift.data.pose_set_file import write_header
-from selflift.data.recording import Take, View
+from selflift.data.recording import Take
 from selflift.files.atomic_write import atomic_hdf5
+from selflift.geometry.camera import Calibration
 from selflift.skeleton import Skeleton
 
 CHUNK_ROWS = 4096
@@ -27,7 +28,7 @@ class PoseWriter:
         self._file = file
         self._skeleton = skeleton
         self._names: dict[str, dict[str, int]] = {name: {} for name in LABELS}
-        self._views: dict[str, View | None] = {}
+        self._views: dict[str, Calibration | None] = {}
         self._has: tuple[bool, bool, bool] | None = None
         self._buffer: list[dict[str, np.ndarray]] = []
         self._buffered = 0
@@ -139,7 +140,7 @@ class PoseWriter:
             self._file.create_dataset(f"{name}/names", data=text)
         views = [self._views[camera] for camera in self._names["camera"]]
         if all(view is not None for view in views):
-            for column in fields(Cameras):
+            for column in fields(Calibration):
                 values = [getattr(view, column.name) for view in views]
                 if any(value is None for value in values):
                     continue
@@ -165,10 +166,10 @@ def write_poses(path: str | Path, skeleton: Skeleton) -> Iterator[PoseWriter]:
         writer.close()
 
 
-def _same(a: View, b: View) -> bool:
+def _same(a: Calibration, b: Calibration) -> bool:
     return a is b or all(
         np.array_equal(getattr(a, f.name), getattr(b, f.name))
         if getattr(a, f.name) is not None and getattr(b, f.name) is not None
         else getattr(a, f.name) is getattr(b, f.name)
-        for f in fields(View)
+        for f in fields(Calibration)
     )

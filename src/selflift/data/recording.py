@@ -14,33 +14,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from selflift.files.untrusted import ImportFileError
+from selflift.geometry.camera import Calibration
 from selflift.skeleton import Skeleton
 
 # Line ends, a terminal's commands, and halves of characters: no file can be written with them.
 UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-@dataclass(frozen=True)
-class View:
-    """One calibrated camera; see :class:`selflift.geometry.camera.Intrinsics`.
-
-    Attributes:
-        f_px: Focal lengths, ``(2,)``.
-        c_px: Principal point, ``(2,)``.
-        radial: ``k1, k2, k3``.
-        tangential: ``p1, p2``.
-        size_px: Width and height of the image, ``(2,)`` integers.
-        rotation: World to camera, ``(3, 3)``, if it is known.
-        centre_mm: The optical centre in the world, ``(3,)``, if it is known.
-    """
-
-    f_px: np.ndarray
-    c_px: np.ndarray
-    radial: np.ndarray
-    tangential: np.ndarray
-    size_px: np.ndarray
-    rotation: np.ndarray | None = None
-    centre_mm: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +29,7 @@ class Take:
         subject: The person.
         action: Their action.
         clip: Unique name of the recording; the cameras of one recording share it.
-        camera: Unique name of the camera; one name is one :class:`View`.
+        camera: Unique name of the camera; one name is one :class:`Calibration`.
         poses_2d: ``(T, J, 2)`` float32, pixels; NaN where a joint is missing.
         frame: ``(T,)`` int64, index of each frame in the recording, rising.
         fps: Frames per second at which ``frame`` counts.
@@ -70,7 +48,7 @@ class Take:
     fps: float
     poses_3d: np.ndarray | None = None
     confidence: np.ndarray | None = None
-    view: View | None = None
+    view: Calibration | None = None
     size_px: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:

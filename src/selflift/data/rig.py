@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from selflift.config import RigConfig
-from selflift.data.pose_set import Cameras, Labels, PoseSet
-from selflift.data.recording import Take, View
-from selflift.geometry.camera import Intrinsics, project_pixels, world_to_camera
+from selflift.data.pose_set import Labels, PoseSet
+from selflift.data.recording import Take
+from selflift.geometry.camera import Calibration, project_pixels, world_to_camera
 from selflift.skeleton import Skeleton
 
 METRES_TO_MM = 1000.0
@@ -87,7 +87,7 @@ def film_clip(clip: Clip, rig: RigConfig, root: int) -> list[Take]:
         ``rig.min_depth_m`` are not in it; it may have no frame at all.
     """
     centre_px = rig.size_px / 2
-    intrinsics = Intrinsics.pinhole(rig.f_px, (centre_px, centre_px)).map(torch.Tensor.double)
+    intrinsics = Calibration.pinhole(rig.f_px, (centre_px, centre_px)).map(torch.Tensor.double)
     R, C = rig_poses(clip, rig, root)
     X = world_to_camera(
         torch.from_numpy(clip.positions).double()[None], torch.from_numpy(R)[:, None],
@@ -97,7 +97,7 @@ def film_clip(clip: Clip, rig: RigConfig, root: int) -> list[Take]:
     takes = []
     for k in range(rig.cameras):
         seen = X[k, visible[k]]
-        view = View(
+        view = Calibration(
             f_px=np.full(2, rig.f_px),
             c_px=np.full(2, centre_px),
             radial=np.zeros(3),
@@ -164,7 +164,7 @@ def film(clips: Iterable[Clip], rig: RigConfig, skeleton: Skeleton) -> PoseSet:
             tuple(take.camera for take in takes),
             np.repeat(np.arange(len(takes), dtype=np.int32), lengths),
         ),
-        cameras=Cameras(
+        cameras=Calibration(
             f_px=column("f_px"),
             c_px=column("c_px"),
             radial=column("radial"),

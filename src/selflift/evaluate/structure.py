@@ -20,7 +20,7 @@ from torch import Tensor
 
 from selflift.evaluate.metrics import check_scorable
 from selflift.geometry.bodies import bone_lengths
-from selflift.geometry.camera import Intrinsics, project_pixels
+from selflift.geometry.camera import Calibration, project_pixels
 from selflift.skeleton import Skeleton
 
 # Sine of the angle between the torso plane and the line from the shoulders to the nose below which
@@ -191,7 +191,7 @@ def reprojection_error(
     prediction: Float[Tensor, "N J 3"],
     poses_3d: Float[Tensor, "N J 3"],
     poses_2d: Float[Tensor, "N J 2"],
-    intrinsics: Intrinsics,
+    intrinsics: Calibration,
     root: int = 0,
 ) -> Float[Tensor, "N"]:
     """Mean distance in the image between the projected prediction and the 2D that was lifted.

@@ -2,7 +2,8 @@
 
 The libraries behind pickles, HDF5, MATLAB and CDF files believe what a file says: a wrong byte can
 make them crash, loop, or ask for all memory. In a child process that costs one error message. The
-child is started once, reads one file after the other, and is replaced after a failure.
+child is started once, reads one file after the other, and is replaced after a failure. Its answer
+is loaded with the same allow-list as a stranger's pickle.
 
 Memory is limited on Linux only and processor time on Unix only (``resource``); a limit by the clock
 applies everywhere.
@@ -23,6 +24,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from selflift.files.restricted_unpickler import load_arrays, plain
 from selflift.files.untrusted import (
     MOST_ITEMS,
     ImportFileError,
@@ -83,11 +85,10 @@ class IsolatedReader:
                 raise (UntrustedError if rejected else ValueError)(reason)
             size = os.path.getsize(out)
             check_promise("its content", size, most)
-            # Our own program has just written it, in a folder of this user alone.
             with open(out, "rb") as stream:
-                content = pickle.load(stream)
+                content = load_arrays(stream)
             check_nesting(content, max(MOST_ITEMS, MOST_SHARED * size))
-            return content
+            return plain(content)
 
     def close(self) -> None:
         """Stop the child process, if this process started one."""

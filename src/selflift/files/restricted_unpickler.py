@@ -27,7 +27,8 @@ _ORDERS: dict[str, Literal["<", ">", "=", "|"]] = {"<": "<", ">": ">", "=": "=",
 
 
 def load_arrays(stream: IO[bytes]) -> Any:
-    """Load a pickle of NumPy arrays and plain containers; for use in a child process.
+    """Load a pickle of NumPy arrays and plain containers; for use in a child process,
+    or on a child's answer.
 
     Raises:
         ImportFileError: If it holds anything else; nothing of it is run.
@@ -35,6 +36,31 @@ def load_arrays(stream: IO[bytes]) -> Any:
     """
     # Text of Python 2 is latin1, as NumPy's own files from then need it.
     return _ArraysOnly(stream, encoding="latin1").load()
+
+
+def plain(content: Any) -> Any:
+    """Replace the checked stand-ins among loaded arrays by ordinary arrays."""
+    known: dict[int, Any] = {}
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, dict | list | tuple | set | frozenset | np.ndarray):
+            if id(value) not in known:
+                known[id(value)] = rebuilt(value)
+            return known[id(value)]
+        return value
+
+    def rebuilt(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: replaced(item) for key, item in value.items()}
+        if not isinstance(value, np.ndarray):
+            return type(value)(replaced(item) for item in value)
+        array = value.view(np.ndarray)
+        if array.dtype.hasobject:
+            for place in np.ndindex(array.shape):
+                array[place] = replaced(array[place])
+        return array
+
+    return replaced(content)
 
 
 def check_text(array: np.ndarray) -> None:

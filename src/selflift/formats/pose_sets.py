@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 
-from selflift.data.pose_set import Cameras, PoseSet
+from selflift.data.pose_set import PoseSet
 from selflift.data.pose_set_file import FORMAT
-from selflift.data.recording import Recordings, Report, Take, View
+from selflift.data.recording import Recordings, Report, Take
 from selflift.files.hdf5 import open_hdf5
+from selflift.geometry.camera import Calibration
 
 
 def recognise(path: Path) -> bool:
@@ -46,12 +48,12 @@ def open_poses(path: Path) -> Recordings:
 
 
 def _takes(poses: PoseSet, starts: np.ndarray) -> Iterator[Take]:
-    views: dict[int, View] = {}
+    views: dict[int, Calibration] = {}
     for start, stop in zip(starts, [*starts[1:], len(poses)], strict=True):
         rows = slice(start, stop)
         camera = int(poses.camera.index[start])
         if poses.cameras is not None and camera not in views:
-            views[camera] = _view(poses.cameras, camera)
+            views[camera] = poses.cameras.map(itemgetter(camera))
         yield Take(
             subject=poses.subject.names[poses.subject.index[start]],
             action=poses.action.names[poses.action.index[start]],
@@ -64,15 +66,3 @@ def _takes(poses: PoseSet, starts: np.ndarray) -> Iterator[Take]:
             confidence=None if poses.confidence is None else poses.confidence[rows],
             view=views.get(camera),
         )
-
-
-def _view(cameras: Cameras, row: int) -> View:
-    return View(
-        f_px=cameras.f_px[row],
-        c_px=cameras.c_px[row],
-        radial=cameras.radial[row],
-        tangential=cameras.tangential[row],
-        size_px=cameras.size_px[row],
-        rotation=None if cameras.rotation is None else cameras.rotation[row],
-        centre_mm=None if cameras.centre_mm is None else cameras.centre_mm[row],
-    )

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -31,29 +33,43 @@ UNDISTORT_ERROR = 1e-3
 
 
 @dataclass(frozen=True)
-class Intrinsics:
-    """Intrinsic parameters of one camera, or of a batch of cameras (any leading shape).
+class Calibration:
+    """Calibration of one camera, or of a table of cameras (any leading shape).
+
+    Files and pose sets hold NumPy arrays, the geometry computes on tensors.
 
     Attributes:
         f_px: Focal lengths in pixels, ``(..., 2)``.
         c_px: Principal point in pixels, ``(..., 2)``.
         radial: Radial distortion ``k1, k2, k3``, ``(..., 3)``.
         tangential: Tangential distortion ``p1, p2``, ``(..., 2)``.
+        size_px: Width and height of the image, ``(..., 2)`` integers; ``None``: not known.
+        rotation: World to camera, ``(..., 3, 3)``, if it is known.
+        centre_mm: The optical centre in the world, ``(..., 3)``, if it is known.
     """
 
-    f_px: Tensor
-    c_px: Tensor
-    radial: Tensor
-    tangential: Tensor
+    f_px: Any
+    c_px: Any
+    radial: Any
+    tangential: Any
+    size_px: Any = None
+    rotation: Any = None
+    centre_mm: Any = None
 
     @classmethod
-    def pinhole(cls, f_px: float, c_px: tuple[float, float]) -> Intrinsics:
-        """One distortion-free camera with square pixels."""
+    def pinhole(cls, f_px: float, c_px: tuple[float, float]) -> Calibration:
+        """One distortion-free camera with square pixels, as tensors."""
         return cls(torch.tensor([f_px, f_px]), torch.tensor(c_px), torch.zeros(3), torch.zeros(2))
 
-    def map(self, function: Callable[[Tensor], Tensor]) -> Intrinsics:
-        """The same cameras with ``function`` applied to every tensor (indexing, ``.double()``)."""
-        return Intrinsics(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
+    def map(self, function: Callable[[Any], Any]) -> Calibration:
+        """Apply a function to everything that is known (indexing, ``torch.Tensor.double``)."""
+        known = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Calibration(**{k: None if v is None else function(v) for k, v in known.items()})
+
+    def intrinsics(self, index: np.ndarray) -> Calibration:
+        """Intrinsics of rows of a table of NumPy arrays, as tensors."""
+        inner = (self.f_px, self.c_px, self.radial, self.tangential)
+        return Calibration(*(torch.from_numpy(table[index]) for table in inner))
 
 
 def project(X: Float[Tensor, "*batch J 3"]) -> Float[Tensor, "*batch J 2"]:
@@ -107,7 +123,7 @@ def backproject(
     return torch.cat([x * z, z], dim=-1)
 
 
-def distort(x: Float[Tensor, "*batch J 2"], intrinsics: Intrinsics) -> Float[Tensor, "*batch J 2"]:
+def distort(x: Float[Tensor, "*batch J 2"], intrinsics: Calibration) -> Float[Tensor, "*batch J 2"]:
     r"""Apply lens distortion in the normalised plane: OpenCV's model, as Human3.6M uses it.
 
     ``x_d = x (1 + k1 r^2 + k2 r^4 + k3 r^6 + 2 (p2 x + p1 y)) + r^2 (p2, p1)`` with
@@ -127,7 +143,7 @@ def distort(x: Float[Tensor, "*batch J 2"], intrinsics: Intrinsics) -> Float[Ten
     return _known("distort", x, _distorted(x, intrinsics))
 
 
-def _distorted(x: Tensor, intrinsics: Intrinsics) -> Tensor:
+def _distorted(x: Tensor, intrinsics: Calibration) -> Tensor:
     k = intrinsics.radial[..., None, :]
     p = intrinsics.tangential[..., None, :]
     r2 = (x * x).sum(-1, keepdim=True)
@@ -138,7 +154,7 @@ def _distorted(x: Tensor, intrinsics: Intrinsics) -> Tensor:
 
 
 def undistort(
-    x: Float[Tensor, "*batch J 2"], intrinsics: Intrinsics
+    x: Float[Tensor, "*batch J 2"], intrinsics: Calibration
 ) -> Float[Tensor, "*batch J 2"]:
     """The inverse of :func:`distort`, by fixed-point iteration.
 
@@ -164,7 +180,7 @@ def undistort(
 
 
 def project_pixels(
-    X: Float[Tensor, "*batch J 3"], intrinsics: Intrinsics
+    X: Float[Tensor, "*batch J 3"], intrinsics: Calibration
 ) -> Float[Tensor, "*batch J 2"]:
     """Project camera-frame points into the image of a real camera, lens distortion included.
 
@@ -184,7 +200,7 @@ def project_pixels(
 
 
 def pixels_to_rays(
-    x_px: Float[Tensor, "*batch J 2"], intrinsics: Intrinsics
+    x_px: Float[Tensor, "*batch J 2"], intrinsics: Calibration
 ) -> Float[Tensor, "*batch J 2"]:
     """Pixels to the normalised plane, lens distortion removed.
 

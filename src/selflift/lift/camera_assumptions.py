@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from selflift.geometry.camera import Intrinsics
+from selflift.geometry.camera import Calibration
 
 # Larger than any picture's side.
 MOST_PX = 1e6
@@ -90,10 +90,10 @@ class Camera:
         k, p = _numbers("radial", radial, 3), _numbers("tangential", tangential, 2)
         return cls(focal, middle, size, (k[0], k[1], k[2]), (p[0], p[1]), tuple(assumed))
 
-    def intrinsics(self) -> Intrinsics:
+    def intrinsics(self) -> Calibration:
         """Return the intrinsics as tensors in double precision."""
         numbers = (self.f_px, self.c_px, self.radial, self.tangential)
-        return Intrinsics(*(torch.tensor(n, dtype=torch.float64) for n in numbers))
+        return Calibration(*(torch.tensor(n, dtype=torch.float64) for n in numbers))
 
 
 def _pair(name: str, given: Sequence[float]) -> tuple[float, float]:

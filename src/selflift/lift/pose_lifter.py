@@ -19,7 +19,7 @@ from torch import Tensor
 
 from selflift.config import PredictConfig
 from selflift.device import choose_device
-from selflift.geometry.camera import Intrinsics, pixels_to_rays, project_pixels
+from selflift.geometry.camera import Calibration, pixels_to_rays, project_pixels
 from selflift.geometry.normalise import Normaliser
 from selflift.lift.camera_assumptions import Camera
 from selflift.lift.keypoint_arrays import in_layout
@@ -240,7 +240,7 @@ class PoseLifter:
         return out
 
     def _lift_some(
-        self, x_px: Tensor, sure: Tensor, intrinsics: Intrinsics, stature_m: float
+        self, x_px: Tensor, sure: Tensor, intrinsics: Calibration, stature_m: float
     ) -> dict[str, Tensor]:
         rays = pixels_to_rays(x_px.double(), intrinsics).float()
         seen = self.normaliser.apply(rays, self.skeleton)

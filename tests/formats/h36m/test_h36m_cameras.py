@@ -9,7 +9,6 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from selflift.data.recording import View
 from selflift.formats.h36m.h36m_cameras import (
     CAMERAS,
     SUBJECTS,
@@ -19,7 +18,13 @@ from selflift.formats.h36m.h36m_cameras import (
     view_of,
 )
 from selflift.formats.h36m.h36m_takes import MAX_SLOPE
-from selflift.geometry.camera import camera_to_world, distort, pixels_to_rays, undistort
+from selflift.geometry.camera import (
+    Calibration,
+    camera_to_world,
+    distort,
+    pixels_to_rays,
+    undistort,
+)
 from tests.formats.h36m.people import TABLE
 from tests.formats.h36m.videopose3d_files import seen_by
 
@@ -144,6 +149,6 @@ def test_an_unknown_subject_or_camera_is_named(subject: str, camera: str) -> Non
 
 def test_a_camera_without_a_place_takes_nothing_from_the_world() -> None:
     view = view_of("S1", CAMERAS[0])
-    loose = View(view.f_px, view.c_px, view.radial, view.tangential, view.size_px)
+    loose = Calibration(view.f_px, view.c_px, view.radial, view.tangential, view.size_px)
     with pytest.raises(ValueError, match="expected one with rotation and centre_mm"):
         to_camera(np.zeros((1, 17, 3)), loose)

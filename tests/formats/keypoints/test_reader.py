@@ -17,7 +17,7 @@ from selflift.files.untrusted import ImportFileError
 from selflift.formats.keypoints.layout_recognition import Layout
 from selflift.formats.keypoints.person_table import NOBODY, Detections, Person
 from selflift.formats.keypoints.reader import open_people, recordings
-from selflift.geometry.camera import Intrinsics, project_pixels
+from selflift.geometry.camera import Calibration, project_pixels
 from selflift.skeleton import COCO_17
 
 Read = Callable[[Recordings], list[Take]]
@@ -132,7 +132,7 @@ def test_focal_length_and_size_make_a_pinhole_in_the_middle(
     assert {take.camera for take in takes} == {"640x480"}
     view = takes[0].view
     assert view is not None and takes[1].view is view and view.rotation is None
-    camera = Intrinsics(
+    camera = Calibration(
         *(torch.from_numpy(a) for a in (view.f_px, view.c_px, view.radial, view.tangential))
     )
     # Half a metre to the right and a quarter up, at 2 m.

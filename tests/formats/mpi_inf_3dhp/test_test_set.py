@@ -16,7 +16,7 @@ from selflift.files.untrusted import ImportFileError
 from selflift.formats.mpi_inf_3dhp import training_set
 from selflift.formats.mpi_inf_3dhp.annotations import BEHIND, NOT_ANNOTATED, TEST_SEQUENCES
 from selflift.formats.mpi_inf_3dhp.test_set import open_test, recognise
-from selflift.geometry.camera import Intrinsics, project_pixels
+from selflift.geometry.camera import Calibration, project_pixels
 from selflift.skeleton import H36M_17
 from tests.formats.mpi_inf_3dhp import studio
 
@@ -105,7 +105,7 @@ def test_the_fitted_camera_projects_the_poses(
         np.testing.assert_allclose(view.f_px, studio.TEST_F[like], rtol=0, atol=1e-6)
         np.testing.assert_allclose(view.c_px, studio.TEST_C[like], rtol=0, atol=1e-6)
         lens = (view.f_px, view.c_px, view.radial, view.tangential)
-        camera = Intrinsics(*(torch.from_numpy(np.asarray(a, np.float64)) for a in lens))
+        camera = Calibration(*(torch.from_numpy(np.asarray(a, np.float64)) for a in lens))
         pixels = project_pixels(torch.from_numpy(take.poses_3d).double(), camera).numpy()
         np.testing.assert_allclose(pixels, take.poses_2d, rtol=0, atol=0.002)
     (fx, fy), (cx, cy) = studio.TEST_F[like], studio.TEST_C[like]

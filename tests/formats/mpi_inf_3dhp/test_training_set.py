@@ -17,7 +17,7 @@ from selflift.data.recording import Take
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.mpi_inf_3dhp.annotations import BEHIND, NOT_ANNOTATED, VIDEOS, Video
 from selflift.formats.mpi_inf_3dhp.training_set import open_train, recognise
-from selflift.geometry.camera import Intrinsics, camera_to_world, project_pixels
+from selflift.geometry.camera import Calibration, camera_to_world, project_pixels
 from selflift.skeleton import H36M_17
 from tests.formats.mpi_inf_3dhp import studio
 
@@ -28,10 +28,10 @@ def read(root: Path, options: MPIInf3DHPOptions = METRIC) -> list[Take]:
     return list(open_train(root, options).takes)
 
 
-def intrinsics(take: Take) -> Intrinsics:
+def intrinsics(take: Take) -> Calibration:
     view = take.view
     assert view is not None
-    return Intrinsics(*(torch.from_numpy(np.asarray(a, np.float64))
+    return Calibration(*(torch.from_numpy(np.asarray(a, np.float64))
                         for a in (view.f_px, view.c_px, view.radial, view.tangential)))  # fmt: skip
 
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from selflift.data.recording import Report, View
+from selflift.data.recording import Report
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.h36m.h36m_cameras import CAMERAS, to_camera, to_pixels, view_of
 from selflift.formats.h36m.h36m_protocol import Recording, drifts
+from selflift.geometry.camera import Calibration
 from selflift.skeleton import Skeleton
 
 MIN_DEPTH_MM = 500.0
@@ -53,7 +54,7 @@ class Agreement:
         camera: str,
         x: np.ndarray,
         target: np.ndarray,
-        through: View | None = None,
+        through: Calibration | None = None,
     ) -> None:
         """Compare one take.
 

@@ -19,8 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from selflift.data.recording import View
-from selflift.geometry.camera import Intrinsics, project_pixels, world_to_camera
+from selflift.geometry.camera import Calibration, project_pixels, world_to_camera
 
 # In the order of the lists in VideoPose3D's files.
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")
@@ -28,7 +27,7 @@ SUBJECTS = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")
 
 
 @cache
-def view_of(subject: str, camera: str, lens: bool = True) -> View:
+def view_of(subject: str, camera: str, lens: bool = True) -> Calibration:
     """The calibration of one camera as it stood for one subject.
 
     Args:
@@ -47,7 +46,7 @@ def view_of(subject: str, camera: str, lens: bool = True) -> View:
         )
     inner, outer = table["intrinsics"][camera], table["extrinsics"][subject][camera]
     keep = 1.0 if lens else 0.0
-    return View(
+    return Calibration(
         f_px=np.array(inner["f_px"]),
         c_px=np.array(inner["c_px"]),
         radial=keep * np.array(inner["radial"]),
@@ -58,13 +57,13 @@ def view_of(subject: str, camera: str, lens: bool = True) -> View:
     )
 
 
-def intrinsics_of(view: View) -> Intrinsics:
+def intrinsics_of(view: Calibration) -> Calibration:
     """The view's intrinsics and lens as float64 tensors."""
     parts = (view.f_px, view.c_px, view.radial, view.tangential)
-    return Intrinsics(*(torch.from_numpy(np.asarray(part, np.float64)) for part in parts))
+    return Calibration(*(torch.from_numpy(np.asarray(part, np.float64)) for part in parts))
 
 
-def to_camera(positions_mm: np.ndarray, view: View) -> np.ndarray:
+def to_camera(positions_mm: np.ndarray, view: Calibration) -> np.ndarray:
     """Transform world positions to the frame of a camera (x right, y down, z forward).
 
     Args:
@@ -87,7 +86,7 @@ def to_camera(positions_mm: np.ndarray, view: View) -> np.ndarray:
     return moved.numpy()
 
 
-def to_pixels(positions_mm: np.ndarray, view: View) -> np.ndarray:
+def to_pixels(positions_mm: np.ndarray, view: Calibration) -> np.ndarray:
     """Project positions in a camera's frame to pixels, through the view's lens.
 
     Args:

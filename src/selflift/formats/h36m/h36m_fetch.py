@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from selflift.config import H36MOptions
-from selflift.data.recording import Recordings, Report, Take, View
+from selflift.data.recording import Recordings, Report, Take
 from selflift.files.hdf5 import Hdf5File, open_hdf5
 from selflift.files.untrusted import ImportFileError, UntrustedError
 from selflift.formats.h36m.h36m_cameras import CAMERAS, view_of
@@ -47,6 +47,7 @@ from selflift.formats.h36m.h36m_takes import (
     check_joints,
     chosen_subjects,
 )
+from selflift.geometry.camera import Calibration
 
 METRIC, UNIVERSAL = "pose/3d", "pose/3d-univ"
 _NAME = "annot.h5"
@@ -229,7 +230,7 @@ def _read(file: AnnotFile, key: str) -> tuple[dict[str, np.ndarray], dict[str, n
     return arrays, intrinsics
 
 
-def _fitted_view(where: str, owner: str, camera: str, fitted: np.ndarray | None) -> View:
+def _fitted_view(where: str, owner: str, camera: str, fitted: np.ndarray | None) -> Calibration:
     """The camera that universal poses project through."""
     if fitted is None or fitted.shape != (4,) or not np.isfinite(fitted).all():
         raise ImportFileError(

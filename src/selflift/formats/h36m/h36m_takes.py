@@ -16,7 +16,7 @@ import torch
 
 from selflift.config import H36MOptions
 from selflift.data.cmu import PLAUSIBLE_HEIGHT_M
-from selflift.data.recording import Recordings, Report, Take, View
+from selflift.data.recording import Recordings, Report, Take
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.h36m.agreement import MIN_DEPTH_MM, Agreement
 from selflift.formats.h36m.h36m_cameras import SUBJECTS, to_camera, to_pixels, view_of
@@ -30,6 +30,7 @@ from selflift.formats.h36m.h36m_protocol import (
     is_skipped,
 )
 from selflift.geometry.bodies import skeleton_height
+from selflift.geometry.camera import Calibration
 from selflift.skeleton import H36M_17, H36M_32, convert
 
 LAYOUTS = {layout.num_joints: layout for layout in (H36M_17, H36M_32)}
@@ -151,7 +152,7 @@ class TakeBuilder:
         x: np.ndarray | None = None,
         confidence: np.ndarray | None = None,
         reference: np.ndarray | None = None,
-        through: View | None = None,
+        through: Calibration | None = None,
     ) -> Iterator[Take]:
         """One take; none if it is skipped or none of its frames is usable.
 

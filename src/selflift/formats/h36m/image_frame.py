@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selflift.data.recording import View
+from selflift.geometry.camera import Calibration
 from selflift.skeleton import H36M_17
 
 BOX_MM = 2000.0
@@ -37,7 +37,7 @@ _LIMBS = tuple(
 )
 
 
-def rebuild(image: np.ndarray, factor: np.ndarray, view: View, reading: str) -> np.ndarray:
+def rebuild(image: np.ndarray, factor: np.ndarray, view: Calibration, reading: str) -> np.ndarray:
     """Rebuild camera-frame poses.
 
     Args:

@@ -16,7 +16,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from selflift.config.prepare_schema import KeypointOptions
-from selflift.data.recording import Recordings, Report, Take, View
+from selflift.data.recording import Recordings, Report, Take
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.keypoints.layout_recognition import BY_COUNT, Layout, choose_layout
 from selflift.formats.keypoints.person_table import (
@@ -27,6 +27,7 @@ from selflift.formats.keypoints.person_table import (
     Person,
 )
 from selflift.formats.keypoints.tracking import CHOICES, choose
+from selflift.geometry.camera import Calibration
 from selflift.skeleton import Skeleton
 
 CAMERA = "camera"
@@ -214,7 +215,7 @@ def _takes(
     how: str,
     report: Report,
 ) -> Iterator[Take]:
-    views: dict[tuple[int, int], View] = {}
+    views: dict[tuple[int, int], Calibration] = {}
     joints = absent = weak = 0
     for people in read(report):
         size = _size(people, options)
@@ -298,8 +299,8 @@ def _check_pixels(people: Detections, size: tuple[int, int] | None) -> None:
         )
 
 
-def _pinhole(f_px: float, size: tuple[int, int]) -> View:
-    return View(
+def _pinhole(f_px: float, size: tuple[int, int]) -> Calibration:
+    return Calibration(
         f_px=np.array([f_px, f_px]),
         c_px=np.array(size) / 2,
         radial=np.zeros(3),

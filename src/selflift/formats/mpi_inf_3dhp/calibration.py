@@ -29,8 +29,9 @@ from pathlib import Path
 
 import numpy as np
 
-from selflift.data.recording import Report, View
+from selflift.data.recording import Report
 from selflift.files.untrusted import ImportFileError
+from selflift.geometry.camera import Calibration
 
 CALIBRATION = "camera.calibration"
 # Right-handed: x stays, y (up) becomes z, z becomes -y.
@@ -49,7 +50,7 @@ FIT_OUTLIER = 3.0
 FIT_MIN_SPREAD = 1e-3
 
 
-def read_calibration(path: Path, report: Report) -> dict[int, View]:
+def read_calibration(path: Path, report: Report) -> dict[int, Calibration]:
     """Read the cameras of a sequence, by number.
 
     Args:
@@ -104,7 +105,7 @@ def _lines(path: Path) -> list[str]:
         ) from error
 
 
-def _view(path: Path, where: str, block: dict[str, np.ndarray]) -> View:
+def _view(path: Path, where: str, block: dict[str, np.ndarray]) -> Calibration:
     if missing := [key for key in FIELDS if key not in block]:
         raise _wrong(path, where, f"lines {', '.join(FIELDS)}", f"no {', '.join(missing)}")
     inner, outer = block["intrinsic"].reshape(4, 4), block["extrinsic"].reshape(4, 4)
@@ -130,7 +131,7 @@ def _view(path: Path, where: str, block: dict[str, np.ndarray]) -> View:
         if not good:
             got = " ".join(f"{number:g}" for number in block[key])
             raise _wrong(path, f"{where}: {key}", expected, got)
-    return View(
+    return Calibration(
         f_px=f,
         c_px=c,
         radial=np.zeros(3),
@@ -143,7 +144,7 @@ def _view(path: Path, where: str, block: dict[str, np.ndarray]) -> View:
 
 def fit_view(
     where: str, pixels: np.ndarray, points: np.ndarray, size_px: tuple[int, int], limit_px: float
-) -> tuple[View, float]:
+) -> tuple[Calibration, float]:
     """Fit the pinhole camera that explains annotated pairs, outliers aside.
 
     Args:
@@ -185,11 +186,11 @@ def fit_view(
             f"{limit_px:g} px), got {residual:.3g} px with f = {f[0]:.4g}, {f[1]:.4g} and c = "
             f"{c[0]:.4g}, {c[1]:.4g}; are 2D and 3D of the same camera, and in the image's pixels?"
         )
-    view = View(f, c, np.zeros(3), np.zeros(2), np.array(size_px))
+    view = Calibration(f, c, np.zeros(3), np.zeros(2), np.array(size_px))
     return view, residual
 
 
-def distance_px(view: View, pixels: np.ndarray, points: np.ndarray) -> float:
+def distance_px(view: Calibration, pixels: np.ndarray, points: np.ndarray) -> float:
     """Median distance between projected points and pixels, lens aside.
 
     Args:

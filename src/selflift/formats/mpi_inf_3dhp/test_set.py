@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from selflift.config import MPIInf3DHPOptions
-from selflift.data.recording import Recordings, Report, Take, View
+from selflift.data.recording import Recordings, Report, Take
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.mpi_inf_3dhp.annotations import (
     ACTIVITIES,
@@ -37,6 +37,7 @@ from selflift.formats.mpi_inf_3dhp.annotations import (
 )
 from selflift.formats.mpi_inf_3dhp.calibration import distance_px, fit_view
 from selflift.formats.mpi_inf_3dhp.matlab import read_mat73, wrong
+from selflift.geometry.camera import Calibration
 from selflift.skeleton import H36M_17, MPI_INF_3DHP_17
 
 SOURCE = "mpi_inf_3dhp_test"
@@ -169,7 +170,10 @@ def _read(path: Path, options: MPIInf3DHPOptions) -> _Scene:
 
 
 def _takes(
-    scenes: dict[str, _Scene], views: dict[str, View], options: MPIInf3DHPOptions, report: Report
+    scenes: dict[str, _Scene],
+    views: dict[str, Calibration],
+    options: MPIInf3DHPOptions,
+    report: Report,
 ) -> Iterator[Take]:
     for name, (poses, valid, activity) in scenes.items():
         wanted = valid if options.valid_only else np.ones_like(valid)

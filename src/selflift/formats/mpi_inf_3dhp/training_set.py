@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from selflift.config import MPIInf3DHPOptions
-from selflift.data.recording import Recordings, Report, Take, View
+from selflift.data.recording import Recordings, Report, Take
 from selflift.files.untrusted import ImportFileError
 from selflift.formats.mpi_inf_3dhp.annotations import (
     CAMERAS,
@@ -51,6 +51,7 @@ from selflift.formats.mpi_inf_3dhp.matlab import (
     wrong,
 )
 from selflift.geometry.anatomy import knee_score
+from selflift.geometry.camera import Calibration
 from selflift.skeleton import H36M_17, MPI_INF_3DHP_28
 
 SOURCE = "mpi_inf_3dhp_train"
@@ -71,7 +72,7 @@ class Sequence:
     subject: str
     number: int
     path: Path
-    views: dict[int, View] | None
+    views: dict[int, Calibration] | None
 
     @property
     def name(self) -> str:
@@ -172,7 +173,7 @@ def _check_numbers(name: str, values: list[int], known: Collection[int]) -> None
         )
 
 
-def _views(file: Path, options: MPIInf3DHPOptions, report: Report) -> dict[int, View] | None:
+def _views(file: Path, options: MPIInf3DHPOptions, report: Report) -> dict[int, Calibration] | None:
     calibration = file.parent / CALIBRATION
     if not calibration.is_file():
         return None
@@ -283,7 +284,7 @@ def _rising(frame: np.ndarray) -> bool:
     return bool((frame == frame.round()).all() and (np.diff(frame.astype(np.int64)) > 0).all())
 
 
-def _view(sequence: Sequence, camera: int, poses: Annotated) -> tuple[View, float]:
+def _view(sequence: Sequence, camera: int, poses: Annotated) -> tuple[Calibration, float]:
     """The camera, and the median distance (px) of projected ``annot3`` and ``annot2``."""
     where = f"'{sequence.path}': camera {camera}"
     if sequence.views is None:
@@ -301,7 +302,7 @@ def _view(sequence: Sequence, camera: int, poses: Annotated) -> tuple[View, floa
 
 def _compare_places(
     name: str,
-    view: View,
+    view: Calibration,
     poses: Annotated,
     kept: np.ndarray,
     place: np.ndarray | None,
