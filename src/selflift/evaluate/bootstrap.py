@@ -77,7 +77,7 @@ def draw(cells: Cells, sums: np.ndarray, counts: np.ndarray, seed: int, resample
         seed: Of the generator.
         resamples: How many, ``R``.
     """
-    # Clips without a scored pose have nothing to say; drawing only them would be 0 / 0.
+    # Clips without a scored pose are left out; drawing only them would be 0 / 0.
     filled = counts[:, 0] > 0
     action, clip = cells.action[filled], cells.clip[filled]
     sums, counts = sums[filled], counts[filled]

@@ -222,7 +222,7 @@ def report_text(results: Results) -> str:
             if not key.startswith("excluded_") or value
         ]
         count = len(next(iter(own.per_pose.values())))
-        head = f"{label}: what 2D alone tells, means over all {count:,} poses of the set"
+        head = f"{label}: numbers from 2D alone, means over all {count:,} poses of the set"
         parts.append("\n".join([head, *lines]))
     return "\n\n".join(parts)
 

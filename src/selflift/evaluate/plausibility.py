@@ -5,7 +5,7 @@ bend forward. Each is measured pose by pose. Lengths are taken relative to the h
 pose's skeleton (:func:`~selflift.geometry.bodies.skeleton_height`): a lifter that sees every
 pose at one size in the image makes a crouching person larger than a standing one.
 
-A pose that a measure says nothing of is NaN, never 0.
+A pose without a measure is NaN, never 0.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def knees(X: Float[Tensor, "N J 3"], skeleton: Skeleton) -> Knees:
     along = (offset * forward[:, None]).sum(-1)
     reach = offset.norm(dim=-1) * faces
     bent = (torch.stack(bends, 1) >= MIN_KNEE_BEND_DEG) & faces
-    # 0 / 0 is NaN: what marks a pose that says nothing.
+    # 0 / 0 is NaN: the mark of a pose without a measure.
     return Knees(along.sum(-1) / reach.sum(-1), 100 * ((along > 0) & bent).sum(-1) / bent.sum(-1))
 
 

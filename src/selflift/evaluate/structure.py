@@ -36,7 +36,7 @@ def bone_length_error(
     """Mean over the bones of ``|length - true length|``.
 
     Args:
-        prediction: Predictions in mm, scaled as the wanted variant says.
+        prediction: Predictions in mm, scaled by the wanted variant.
         target: Truth in mm.
         skeleton: Their layout.
 
@@ -148,7 +148,7 @@ def mpjve(
     other, and a recording is one array; on such sets both are the same number.
 
     Args:
-        prediction: Root-centred predictions in mm, scaled as the wanted variant says, in any
+        prediction: Root-centred predictions in mm, scaled by the wanted variant, in any
             order. A scale of its own for each pose makes them jitter, too.
         target: Root-centred truth in mm, in the same axes.
         clip_index: Which clip each pose is of.
@@ -202,8 +202,7 @@ def reprojection_error(
     truth.
 
     Args:
-        prediction: Root-centred predictions in the camera's axes, mm, scaled as the wanted variant
-            says.
+        prediction: Root-centred predictions in the camera's axes, mm, scaled by the wanted variant.
         poses_3d: Truth in the camera's frame, not centred, mm.
         poses_2d: The given 2D in pixels; NaN at a missing joint, which is left out of the mean.
         intrinsics: The camera of every pose, tensors of leading shape ``(N,)``.
