@@ -94,9 +94,9 @@ def test_a_lost_process_ends_the_run_which_can_go_on(tmp_path: Path) -> None:
     reached = checkpoint.load(last).state["step"]
     assert reached % 20 == 0 and reached > 0
     code = (
-        "from pathlib import Path; from selflift import doors; "
+        "from pathlib import Path; from selflift.cli.hydra_entry import load_yaml; "
         "from selflift.config import TrainConfig; from selflift.train.trainer import Run; "
-        f"config = doors.load_yaml(Path({str(folder)!r}) / 'config.yaml', TrainConfig); "
+        f"config = load_yaml(Path({str(folder)!r}) / 'config.yaml', TrainConfig); "
         "print('reached', Run(config, resume=True).state.step)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
