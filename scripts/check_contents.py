@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # A * stands for folders, too.
 PACKAGE = (
-    "*.py", "py.typed", "formats/*.json", "evaluate/*.css", "evaluate/*.html", "viewer/*.css",
+    "*.py", "py.typed", "formats/*.json", "evaluate/*.csv", "evaluate/*.html", "viewer/*.css",
     "viewer/*.html", "viewer/*.js", "weights/*.md", "weights/*.safetensors",
 )  # fmt: skip
 INFORMATION = ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")

@@ -14,13 +14,9 @@ PACKAGE = ROOT / "src" / "selflift"
 MOST_BYTES = 500_000
 LARGE = ("src/selflift/weights/", "docs/figures/")
 # A command is a file in cli/ and one that `python -m` runs.
-COMMANDS = {"eval", "predict", "prepare", "train"}
+COMMANDS = {"eval", "predict", "prepare"}
 # A format has one name, whichever data set or task its files belong to.
-FORMATS = {"mmpose", "train", "layout", "world", "bodies", "tables", "assemble", "detections"}
-# Stages of different rooms that do the same for their own data.
-STAGES = {
-    "checks", "convert", "keys", "motion", "outputs", "page", "people", "poses", "summary", "views",
-}  # fmt: skip
+FORMATS = {"mmpose"}
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / "CONTRIBUTING.md").is_file(), reason="an installation without the checkout"
@@ -46,7 +42,7 @@ def test_tracked_files_are_small() -> None:
 def test_no_file_name_occurs_twice() -> None:
     count = Counter(path.stem for path in PACKAGE.rglob("*.py"))
     twice = {name for name, times in count.items() if times > 1}
-    assert twice - {"__init__", "__main__"} - COMMANDS - FORMATS - STAGES == set()
+    assert twice - {"__init__", "__main__"} - COMMANDS - FORMATS == set()
 
 
 def test_the_readme_is_short_and_lists_every_room() -> None:

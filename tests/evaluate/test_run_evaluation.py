@@ -18,7 +18,7 @@ from selflift.cli import eval
 from selflift.config import DataConfig, EvalConfig, EvalDataConfig, SubjectsConfig
 from selflift.data.pose_set import Labels, PoseSet
 from selflift.data.rays import rays_of
-from selflift.evaluate.outputs import entries, report_text, write
+from selflift.evaluate.evaluation_files import entries, report_text, write
 from selflift.evaluate.run_evaluation import labels, output_folder, run_evaluation
 from selflift.geometry.normalise import Normaliser
 from selflift.lift import bundled_weights

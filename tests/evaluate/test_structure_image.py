@@ -57,7 +57,7 @@ def test_it_equals_the_lens_model_joint_by_joint(make_bodies: Callable, dtype: t
     )
     assert found.dtype == dtype
     for i in range(len(P)):
-        f, c, k, p = (column[i].numpy() for column in vars(camera).values())
+        f, c, k, p = (column[i].numpy() for column in list(vars(camera).values())[:4])
         errors = [
             np.linalg.norm(slow_pixel((P[i, j] + T[i, 0]).numpy(), f, c, k, p) - x[i, j].numpy())
             for j in range(17)

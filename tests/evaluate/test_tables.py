@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from selflift.evaluate.catalogue import ALIGNMENTS, METRICS
-from selflift.evaluate.outputs import CSV_COLUMNS, csv_rows
+from selflift.evaluate.evaluation_files import CSV_COLUMNS, csv_rows
 from selflift.evaluate.protocols import PROTOCOLS, Protocol
 from selflift.evaluate.statistics import over_seeds, summarise
 from selflift.evaluate.summary import Summary

@@ -187,5 +187,6 @@ def test_limbs_keep_their_lengths_when_they_are_exchanged(
     mixed = recombine(bones, 1.0, 1.0, H36M_17, torch.Generator().manual_seed(seed))
     assert finite(mixed)
     size = float(bones.abs().max())
-    had = bones.norm(dim=-1).sort(0).values
-    torch.testing.assert_close(mixed.norm(dim=-1).sort(0).values, had, rtol=1e-4, atol=1e-5 * size)
+    # A body whose shoulders lie along its spine keeps its arms, so its donor's occur twice.
+    difference = (mixed.norm(dim=-1)[:, None] - bones.norm(dim=-1)).abs().amin(1)
+    assert (difference <= 2e-5 * size).all()

@@ -57,7 +57,7 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         OSError: If a file can't be written.
     """
     with importing():
-        from selflift.evaluate.outputs import as_json, report_text, write
+        from selflift.evaluate.evaluation_files import as_json, report_text, write
         from selflift.evaluate.run_evaluation import run_evaluation
     results = run_evaluation(config)
     names = ", ".join(str(model.path) for model in results.models.values())

@@ -27,8 +27,9 @@ _ORDERS: dict[str, Literal["<", ">", "=", "|"]] = {"<": "<", ">": ">", "=": "=",
 
 
 def load_arrays(stream: IO[bytes]) -> Any:
-    """Load a pickle of NumPy arrays and plain containers; for use in a child process,
-    or on a child's answer.
+    """Load a pickle of NumPy arrays and plain containers.
+
+    For a stranger's file in a child process, and for a child's answer.
 
     Raises:
         ImportFileError: If it holds anything else; nothing of it is run.

@@ -1,6 +1,6 @@
 """Named keypoint layouts and the conversion between them."""
 
-from selflift.skeleton.convert import PARTS, Converted, convert, derived_joints
+from selflift.skeleton.conversion import PARTS, Converted, convert, derived_joints
 from selflift.skeleton.layout import NO_HEAD, Skeleton
 from selflift.skeleton.layout_tables import (
     CMU_31,

@@ -32,7 +32,7 @@ class Skeleton:
         legs: ``(hip, knee, ankle)`` of the left and of the right leg; the anatomy that tells a
             body from its mirror image. Empty if the layout has no legs.
         parts: The anatomical part that each joint is, by the names in
-            :data:`selflift.skeleton.convert.PARTS`; the joints' own names if empty. Conversion
+            :data:`selflift.skeleton.conversion.PARTS`; the joints' own names if empty. Conversion
             between layouts goes by these.
     """
 

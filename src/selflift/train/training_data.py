@@ -74,7 +74,7 @@ class Poses:
 
     @property
     def num_people(self) -> int:
-        """How many people, or recordings if that is all one can tell, target and source have."""
+        """Number of people (or recordings, if people are not known) in target and source."""
         last = self.train if self.source is None else self.source
         return 0 if last.person is None else int(last.person.max()) + 1
 
@@ -244,7 +244,7 @@ def true_bodies(poses: PoseSet, seen: Normalised, depth: float) -> Float[Tensor,
 
 
 def _following(poses: PoseSet, config: TrainConfig) -> Tensor:
-    """Which pose is the next frame of each."""
+    """Find the next frame of each pose."""
     after = next_frames(poses, config.temporal.min_frames, config.temporal.max_frames)
     if not (after != NO_FRAME).any():
         raise ValueError(
@@ -257,7 +257,7 @@ def _following(poses: PoseSet, config: TrainConfig) -> Tensor:
 
 
 def _people(poses: PoseSet, per: str, first: int = 0) -> Tensor:
-    """Whose bones each pose shows: a subject's, or its stream's (a clip through one camera)."""
+    """Number the people of poses: by subject, or by stream (a clip through one camera)."""
     if per == "person":
         index = poses.subject.index.astype(np.int64)
     else:
@@ -266,7 +266,7 @@ def _people(poses: PoseSet, per: str, first: int = 0) -> Tensor:
 
 
 def source_centre(calibrated: bool, normalise: NormaliseConfig) -> str:
-    """How the source domain's poses are centred.
+    """Choose the centring of the source domain's poses.
 
     In the wild nobody knows the camera: without one, poses are moved to the middle, not turned.
     """
