@@ -33,7 +33,7 @@ def grows(soak: ModuleType, folder: Path) -> set[str]:
     """What grows in a short run, after its first half."""
     config = small(folder, steps=200)
     config.trainer.validate_every, config.trainer.log_every = 50, 10
-    samples = soak.soak(config, every=5)
+    samples = soak.soak(config, every=10)
     return {name for name, most in LIMITS.items() if soak.growth(samples, name, 0.5) > most}
 
 
