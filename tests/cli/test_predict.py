@@ -14,7 +14,7 @@ import pytest
 from selflift.cli import predict
 from selflift.config import PredictConfig
 from selflift.lift.keypoint_input import NAMES
-from tests.cli.test_hydra_entry import command, one_line
+from tests.cli.test_hydra_entry import command, commands, one_line
 from tests.lift.conftest import walkers
 
 
@@ -57,9 +57,9 @@ def test_mistakes_are_one_line_and_leave_nothing(
         (*full, "camera.f_px=[1,2,3]"): "camera.f_px: expected 2",
     }
     before = {p.name for p in tmp_path.iterdir()}
-    for arguments, expected in cases.items():
-        assert expected in one_line(command(tmp_path, "selflift.predict", *arguments))
-    alone = command(tmp_path, "selflift.predict")
+    *results, alone = commands(tmp_path, "selflift.predict", [*cases, ()])
+    for done, expected in zip(results, cases.values(), strict=True):
+        assert expected in one_line(done)
     assert alone.returncode == 2 and alone.stdout.startswith("usage: ")
     assert {p.name for p in tmp_path.iterdir()} == before
 
