@@ -45,9 +45,7 @@ def make_array(
             # A sparse file would end the process by a signal when the disk is full.
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, size)
-            return np.memmap(
-                file, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", 0, shape
-            )
+            return np.memmap(file, dtype, "w+", 0, shape)
     except OSError as error:
         words = f"{error.strerror} (the poses take {size / GIB:.2f} GiB there)"
         raise type(error)(error.errno, words, str(place)) from error

@@ -128,7 +128,7 @@ class RunFolder:
                 "another output_dir"
             ) from error
         except (OSError, NotImplementedError):
-            pass
+            pass  # A file system without locks must not keep anyone from training.
         # Windows lets nobody write to a locked file.
         with suppress(OSError):
             file.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
